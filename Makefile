@@ -1,0 +1,69 @@
+# The commands of the project; `make help` lists them. Each creates .venv and installs what is
+# missing first: see scripts/setup_env.sh.
+
+CONFIG ?= configs/quickstart.yaml
+ARGS ?=
+TEST_WORKERS ?= 2
+BENCHMARKS := benchmarks.simulator benchmarks.trainer
+
+# Tests are exact on the CPU; `make test JAX_PLATFORMS=cuda` runs them on a GPU.
+JAX_PLATFORMS ?= cpu
+
+PYTHON_IN_VENV := .venv/bin/python
+ENVIRONMENT := .venv/.installed
+SIMULATOR := build/.simulator
+PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-all lint format bench sanitize clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@echo
+	@echo "Variables: CONFIG (the run's YAML file), ARGS (passed on to the trainer or to pytest),"
+	@echo "  TEST_WORKERS (processes for the tests); for a new .venv: PYTHON (3.11 or newer) and"
+	@echo "  ACCELERATOR (auto, cpu, cuda12, cuda13)."
+
+train: $(SIMULATOR) ## train with CONFIG=configs/quickstart.yaml, or go on where that run stopped
+	@exec $(PYTHON_IN_VENV) -m train.main --config "$(CONFIG)" $(ARGS)
+
+test test-all: export JAX_PLATFORMS := $(JAX_PLATFORMS)
+# Several test processes share a GPU.
+test test-all: export XLA_PYTHON_CLIENT_PREALLOCATE := false
+
+test: $(SIMULATOR) ## run the fast tests
+	@$(PYTEST) $(ARGS)
+
+test-all: $(SIMULATOR) ## run all tests, the slow ones too
+	@$(PYTEST) -m "" --timeout=1800 $(ARGS)
+
+lint: $(ENVIRONMENT) ## check format, style and types
+	@$(PYTHON_IN_VENV) -m ruff format --check .
+	@$(PYTHON_IN_VENV) -m ruff check .
+	@$(PYTHON_IN_VENV) -m mypy
+
+format: $(ENVIRONMENT) ## put the sources into the project's format
+	@$(PYTHON_IN_VENV) -m ruff format .
+	@$(PYTHON_IN_VENV) -m ruff check --fix .
+
+bench: $(SIMULATOR) ## measure the simulator and the trainer
+	@set -e; for module in $(BENCHMARKS); do $(PYTHON_IN_VENV) -m $$module; done
+
+sanitize: $(SIMULATOR) ## run the simulator's tests under the address and undefined-behaviour sanitizers
+	@$(SHELL) scripts/sanitize.sh $(ARGS)
+
+clean: ## remove what was built and cached, but neither .venv nor checkpoints
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f bb_sim/*.so
+
+# No recipe: a missing interpreter, or one that was replaced, makes the environment anew.
+$(PYTHON_IN_VENV):
+
+$(ENVIRONMENT): pyproject.toml scripts/setup_env.sh $(PYTHON_IN_VENV)
+	@PYTHON="$(PYTHON)" ACCELERATOR="$(ACCELERATOR)" $(SHELL) scripts/setup_env.sh install
+	@touch $@
+
+$(SIMULATOR): setup.py $(wildcard bb_sim/*.pyx bb_sim/*.pxd) $(ENVIRONMENT)
+	@$(PYTHON_IN_VENV) setup.py -q build_ext --inplace
+	@mkdir -p $(@D)
+	@touch $@

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Builds a copy of the simulator with gcc's address and undefined-behaviour sanitizers under
+# build/sanitize and runs the simulator's tests on it. Arguments go to pytest.
+set -eu
+
+copy=build/sanitize
+cc=${CC:-gcc}
+address=$("$cc" -print-file-name=libasan.so)
+undefined=$("$cc" -print-file-name=libubsan.so)
+if [ ! -e "$address" ] || [ ! -e "$undefined" ]; then
+    echo "error: the sanitizers need gcc with libasan and libubsan, and $cc has none" >&2
+    exit 1
+fi
+
+# The sources are copied anew; what was built from them stays, so that a second run is incremental.
+mkdir -p "$copy/bb_sim"
+rm -rf "$copy/tests" "$copy"/bb_sim/*.p*
+find bb_sim tests -type f \( -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' \) |
+    while IFS= read -r file; do
+        mkdir -p "$copy/${file%/*}"
+        cp -p "$file" "$copy/$file"
+    done
+cp -p setup.py pyproject.toml "$copy"
+touch "$copy/README.md" "$copy/LICENSE"
+
+python=$PWD/.venv/bin/python
+cd "$copy"
+sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+CC=$cc BB_SIM_CFLAGS="-O1 -g -fno-omit-frame-pointer $sanitizers" BB_SIM_LDFLAGS="$sanitizers" \
+    "$python" setup.py -q build_ext --inplace
+
+# Python's own allocator would hide overruns of small buffers, and its leaks at exit are not ours.
+export LD_PRELOAD="$address $undefined" PYTHONMALLOC=malloc
+export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+# A finding ends the process, and its report must not end with it in pytest's capture.
+exec "$python" -m pytest -q --capture=sys --timeout=600 -p no:cacheprovider tests/sim "$@"

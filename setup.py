@@ -1,0 +1,91 @@
+"""Builds the Cython simulator; everything else about the package is in pyproject.toml.
+
+Read from the environment: BB_SIM_CFLAGS and BB_SIM_LDFLAGS, flags added to the compiler's and the
+linker's (the sanitizers', for example), and BB_SIM_BUILD=0, which installs the package without
+building the simulator.
+"""
+
+import os
+import platform
+import shutil
+import sysconfig
+from pathlib import Path
+
+from Cython.Build import cythonize
+from Cython.Compiler.Errors import CompileError as CythonError
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+# No contraction into fused multiply-add: opponents' scores must tie alike on every machine.
+COMPILE_ARGS = ["-O3", "-ffp-contract=off", "-fno-math-errno"]
+if platform.machine() in ("x86_64", "AMD64"):
+    COMPILE_ARGS.append("-mpopcnt")
+COMPILE_ARGS += os.environ.get("BB_SIM_CFLAGS", "").split()
+
+
+def require_toolchain() -> None:
+    """Exits with one sentence where the C compiler or Python's headers are missing."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(compiler) is None:
+        raise SystemExit(
+            f"error: building the simulator needs a C compiler, and {compiler!r} is not on the "
+            "PATH: install gcc or clang, or name another one in CC"
+        )
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if not header.is_file():
+        raise SystemExit(
+            f"error: building the simulator needs Python's C headers, and {header} is missing: "
+            "install them (python3-dev on Debian and Ubuntu, python3-devel on Fedora)"
+        )
+
+
+class BuildSimulator(build_ext):
+    """build_ext that compiles on all cores and reports failure in one sentence."""
+
+    parallel: int | None
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extensions(self) -> None:
+        require_toolchain()
+        try:
+            super().build_extensions()
+        except (CompileError, LinkError) as failure:
+            raise SystemExit(f"error: the simulator could not be built: {failure}") from None
+
+
+def simulator_modules() -> list[Extension]:
+    """One extension module for each bb_sim/*.pyx, translated to C under build/cython."""
+    extensions = [
+        Extension(
+            f"bb_sim.{source.stem}",
+            [str(source)],
+            depends=["setup.py"],
+            extra_compile_args=COMPILE_ARGS,
+            extra_link_args=os.environ.get("BB_SIM_LDFLAGS", "").split(),
+        )
+        for source in sorted(Path("bb_sim").glob("*.pyx"))
+    ]
+    try:
+        return cythonize(
+            extensions,
+            build_dir="build/cython",
+            compiler_directives={
+                "language_level": 3,
+                "boundscheck": False,
+                "wraparound": False,
+                "initializedcheck": False,
+                "cdivision": True,
+            },
+        )
+    except CythonError as failure:
+        raise SystemExit(f"error: Cython could not translate the simulator: {failure}") from None
+
+
+setup(
+    ext_modules=[] if os.environ.get("BB_SIM_BUILD") == "0" else simulator_modules(),
+    cmdclass={"build_ext": BuildSimulator},
+)
