@@ -1,0 +1,82 @@
+"""Beasty Bar: the rules in Cython, for single games and for thousands of games a call.
+
+`new_game`, `legal_actions` and `step` play with immutable `State` values; `GameBatch` plays many
+games at once on C structs.
+"""
+
+from bb_sim.actions import (
+    ACTIONS,
+    NUM_ACTIONS,
+    OPPONENTS,
+    POINTS,
+    SCORINGS,
+    SPECIES,
+    Action,
+    action_id,
+)
+from bb_sim.arena import EXTERNAL, NO_DECISION, Arena
+from bb_sim.batch import (
+    NO_MOVE,
+    GameBatch,
+    c_state_to_python,
+    python_to_c_state,
+    select_random_action,
+)
+from bb_sim.game import (
+    is_decided,
+    is_terminal,
+    legal_actions,
+    new_game,
+    observe,
+    ranking,
+    scores,
+    step,
+    winner,
+)
+from bb_sim.opponents import (
+    best_actions,
+    opponent_scores,
+    play_opponents,
+    select_opponent_action_from,
+)
+from bb_sim.rendering import OBSERVATION_SIZE, ObservationView, decode_observation, render
+from bb_sim.state import HIDDEN, Card, State
+
+__all__ = [
+    "ACTIONS",
+    "EXTERNAL",
+    "HIDDEN",
+    "NO_DECISION",
+    "NO_MOVE",
+    "NUM_ACTIONS",
+    "OBSERVATION_SIZE",
+    "OPPONENTS",
+    "POINTS",
+    "SCORINGS",
+    "SPECIES",
+    "Action",
+    "Arena",
+    "Card",
+    "GameBatch",
+    "ObservationView",
+    "State",
+    "action_id",
+    "best_actions",
+    "c_state_to_python",
+    "decode_observation",
+    "is_decided",
+    "is_terminal",
+    "legal_actions",
+    "new_game",
+    "observe",
+    "opponent_scores",
+    "play_opponents",
+    "python_to_c_state",
+    "ranking",
+    "render",
+    "scores",
+    "select_opponent_action_from",
+    "select_random_action",
+    "step",
+    "winner",
+]

@@ -1,0 +1,115 @@
+"""The species, the 33 actions and the named opponents, with their fixed order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SPECIES = (
+    "skunk",
+    "parrot",
+    "kangaroo",
+    "monkey",
+    "chameleon",
+    "seal",
+    "zebra",
+    "giraffe",
+    "snake",
+    "crocodile",
+    "hippo",
+    "lion",
+)
+"""In order of strength: the strength of `SPECIES[s]` is `s + 1`."""
+
+POINTS = (4, 4, 4, 3, 3, 2, 4, 3, 2, 3, 2, 2)
+"""`POINTS[s]` is what an animal of `SPECIES[s]` is worth in the bar."""
+
+SCORINGS = ("points", "animals")
+
+OPPONENTS = (
+    "random",
+    "heuristic",
+    "aggressive",
+    "defensive",
+    "queue",
+    "skunk",
+    "noisy",
+    "online",
+    "outcome_heuristic",
+    "distilled_outcome",
+)
+"""The named opponents; an opponent's number is its index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A species from the hand and its choice.
+
+    Attributes:
+        species: the animal played.
+        params: `()` for no choice, `(hop,)` for a kangaroo, `(index,)` for a parrot (the target's
+            index in the queue before the play), `(copied, *params)` for a chameleon.
+    """
+
+    species: str
+    params: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        words = [self.species]
+        params = self.params
+        acts_as = self.species
+        if acts_as == "chameleon" and params:
+            acts_as = str(params[0])
+            params = params[1:]
+            words += ["as", acts_as]
+        if params and acts_as == "kangaroo":
+            words.append(f"hopping {params[0]}")
+        elif params and acts_as == "parrot":
+            words.append(f"at queue index {params[0]}")
+        elif params:
+            words.append(str(params))
+        elif acts_as in ("kangaroo", "parrot", "chameleon"):
+            words.append("without a choice")
+        return " ".join(words)
+
+
+_WITH_CHOICE = ("parrot", "kangaroo", "chameleon")
+_PLAIN = tuple(species for species in SPECIES if species not in _WITH_CHOICE)
+
+ACTIONS: tuple[Action, ...] = (
+    *(Action(species) for species in _PLAIN),
+    Action("kangaroo"),
+    *(Action("kangaroo", (hop,)) for hop in (1, 2)),
+    Action("parrot"),
+    *(Action("parrot", (index,)) for index in range(4)),
+    Action("chameleon"),
+    *(Action("chameleon", (species,)) for species in _PLAIN),
+    *(Action("chameleon", ("kangaroo", hop)) for hop in (1, 2)),
+    *(Action("chameleon", ("parrot", index)) for index in range(4)),
+)
+"""`ACTIONS[a]` is the action with id `a`."""
+
+NUM_ACTIONS = len(ACTIONS)
+
+_IDS = {action: number for number, action in enumerate(ACTIONS)}
+
+
+def action_id(action: Action) -> int:
+    """The id, 0 to 32, of an action.
+
+    Raises:
+        TypeError: it is not an `Action`.
+        ValueError: there is no such action in the game.
+    """
+    if not isinstance(action, Action):
+        raise TypeError(f"an Action is needed, not {action!r}")
+    try:
+        return _IDS[action]
+    except (KeyError, TypeError):
+        raise ValueError(f"{action!r} is none of the {NUM_ACTIONS} actions of the game") from None
+
+
+def check_scoring(scoring: str) -> int:
+    """The number of a scoring rule, 0 for `points`, 1 for `animals`; ValueError for another."""
+    if scoring not in SCORINGS:
+        raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, not {scoring!r}")
+    return SCORINGS.index(scoring)

@@ -1,0 +1,328 @@
+"""Many two-player games at once between named opponents and policies that live outside.
+
+An arena holds S slots and a list of G games. A slot plays its game on, named opponents included,
+until an external policy has to decide; the caller answers all waiting slots with one batch of
+actions. A slot whose game ends takes the next game of the list, so the batches stay full, and the
+order in which games meet slots depends on the games alone, never on time.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from bb_sim.conversion cimport state_from_game
+from bb_sim.engine cimport (
+    NUM_ACTIONS, Game, deal, is_decided, is_terminal, legal_mask, margin, outcome, play,
+)
+from bb_sim.observation cimport OBSERVATION_SIZE, write_observation
+from bb_sim.opponents cimport select_opponent_action
+
+from bb_sim.actions import ACTIONS, OPPONENTS
+
+cdef enum:
+    ROW = OBSERVATION_SIZE
+    NO_GAME = -1
+
+# A controller from here on is an external policy; below it, an index into OPPONENTS.
+EXTERNAL = 16
+# In `deciders`: nothing to decide in this slot. In `step`: leave this decision waiting.
+NO_DECISION = 255
+NO_ACTION = 255
+# Decisions that one seat takes in one game, at most.
+MAX_DECISIONS = 12
+
+cdef int _EXTERNAL = EXTERNAL
+cdef uint8_t _NOTHING = 255
+cdef int _MAX_DECISIONS = MAX_DECISIONS
+SCORINGS = ("points", "animals")
+
+
+def _buffer(given, name, shape, dtype):
+    """`given` checked as a writable C-contiguous output array, or a new one."""
+    if given is None:
+        return np.zeros(shape, dtype)
+    if not isinstance(given, np.ndarray) or given.dtype != dtype or given.shape != shape:
+        raise ValueError(f"{name} must be a {np.dtype(dtype).name} array of shape {shape}")
+    if not (given.flags.c_contiguous and given.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous and writable")
+    return given
+
+
+cdef class RolloutBuffer:
+    """Where an arena records the decisions of one external policy, the learner.
+
+    N denotes trajectories (one learner seat of one game), T = 12 the decisions of one seat.
+
+    Attributes:
+      observations: uint8 [N, T, 19].
+      actions: uint8 [N, T].
+      log_probs: float32 [N, T], of the policy that acted.
+      lengths: int32 [N], decisions recorded; 0 for a trajectory that no game used.
+      rewards: float32 [N], paid at the last decision: outcome + margin_weight * margin.
+    """
+
+    cdef readonly object observations, actions, log_probs, lengths, rewards
+    cdef uint8_t[:, :, ::1] _observations
+    cdef uint8_t[:, ::1] _actions
+    cdef float[:, ::1] _log_probs
+    cdef int32_t[::1] _lengths
+    cdef float[::1] _rewards
+
+    def __init__(self, num_trajectories, *, observations=None, actions=None, log_probs=None,
+                 lengths=None, rewards=None):
+        n, t = num_trajectories, MAX_DECISIONS
+        self.observations = _buffer(observations, "observations", (n, t, ROW), np.uint8)
+        self.actions = _buffer(actions, "actions", (n, t), np.uint8)
+        self.log_probs = _buffer(log_probs, "log_probs", (n, t), np.float32)
+        self.lengths = _buffer(lengths, "lengths", (n,), np.int32)
+        self.rewards = _buffer(rewards, "rewards", (n,), np.float32)
+        self._observations, self._actions = self.observations, self.actions
+        self._log_probs, self._lengths, self._rewards = self.log_probs, self.lengths, self.rewards
+
+
+cdef class Arena:
+    """Plays a list of games in `num_slots` slots.
+
+    S denotes slots, G games. Seat 0 moves first.
+
+    Args:
+      num_slots: S, at least 1.
+      scoring: "points" or "animals".
+      stop_when_decided: end a game as soon as its result is final.
+      observations, deciders: output arrays to use instead of new ones (shared memory, say):
+        uint8 [S, 19] and uint8 [S].
+
+    Attributes:
+      observations: uint8 [S, 19], the mover's view in slots that wait for a decision, else zero.
+      deciders: uint8 [S], the external policy k that decides, or NO_DECISION.
+      games: int32 [S], the game in the slot, or -1.
+      pending: how many slots wait for a decision; 0 when all games are over.
+      margins: int8 [G], seat 0 minus seat 1 by the scoring.
+      outcomes: int8 [G], +1, 0 or -1 for seat 0.
+
+    Raises:
+      ValueError: for sizes, dtypes, controllers, trajectories or actions that do not fit.
+    """
+
+    cdef Game* _slots
+    cdef int _num_slots, _scoring, _next_game, _num_games, _pending
+    cdef bint _stop_when_decided
+    cdef double _margin_weight
+    cdef readonly object observations, deciders, games, margins, outcomes
+    cdef RolloutBuffer _record
+    cdef uint8_t[:, ::1] _observations
+    cdef uint8_t[::1] _deciders
+    cdef int32_t[::1] _games
+    cdef int8_t[::1] _margins, _outcomes
+    cdef uint64_t[::1] _seeds
+    cdef uint8_t[:, ::1] _controllers
+    cdef int32_t[:, ::1] _trajectories
+
+    def __cinit__(self, num_slots, *args, **kwargs):
+        if not 1 <= num_slots <= 1 << 24:
+            raise ValueError(f"num_slots must lie between 1 and {1 << 24}, not {num_slots}")
+        self._num_slots = num_slots
+        self._slots = <Game*> calloc(num_slots, sizeof(Game))
+        if self._slots == NULL:
+            raise MemoryError(f"no memory for {num_slots} games")
+
+    def __dealloc__(self):
+        free(self._slots)
+
+    def __init__(self, num_slots, scoring="points", stop_when_decided=True, *,
+                 observations=None, deciders=None):
+        if scoring not in SCORINGS:
+            raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, not {scoring!r}")
+        self._scoring = SCORINGS.index(scoring)
+        self._stop_when_decided = stop_when_decided
+        self.observations = _buffer(observations, "observations", (num_slots, ROW), np.uint8)
+        self.deciders = _buffer(deciders, "deciders", (num_slots,), np.uint8)
+        self.games = np.full(num_slots, NO_GAME, np.int32)
+        self._observations, self._deciders = self.observations, self.deciders
+        self._games = self.games
+        self.start(np.zeros(0, np.uint64), np.zeros((0, 2), np.uint8))
+
+    @property
+    def num_slots(self):
+        return self._num_slots
+
+    @property
+    def pending(self):
+        return self._pending
+
+    def start(self, seeds, controllers, *, rollout=None, trajectories=None, margin_weight=0.0):
+        """Forgets all games, takes these, and plays on to the first external decisions.
+
+        Args:
+          seeds: uint64 [G], one a game; the deal depends on it alone.
+          controllers: uint8 [G, 2], who plays each seat: an index into OPPONENTS, or EXTERNAL + k.
+          rollout: a RolloutBuffer in which the decisions of external policies are recorded.
+          trajectories: int32 [G, 2], with `rollout`: the trajectory of each seat, -1 for none.
+          margin_weight: weight of the margin in the recorded reward.
+        """
+        seeds = np.ascontiguousarray(seeds)
+        controllers = np.ascontiguousarray(controllers)
+        if seeds.dtype != np.uint64 or seeds.ndim != 1:
+            raise ValueError("seeds must be a uint64 array of one dimension")
+        num_games = len(seeds)
+        if controllers.dtype != np.uint8 or controllers.shape != (num_games, 2):
+            raise ValueError(f"controllers must be a uint8 array of shape ({num_games}, 2)")
+        if ((controllers >= len(OPPONENTS)) & (controllers < EXTERNAL)).any():
+            raise ValueError(
+                f"a controller is an opponent below {len(OPPONENTS)} or {EXTERNAL} and above"
+            )
+        if (controllers == NO_DECISION).any():
+            raise ValueError(f"external policies end at {NO_DECISION - EXTERNAL - 1}")
+        if rollout is None:
+            trajectories = np.full((num_games, 2), -1, np.int32)
+        else:
+            trajectories = self._checked_trajectories(rollout, trajectories, controllers)
+            rollout.lengths[trajectories[trajectories >= 0]] = 0
+        self.margins = np.zeros(num_games, np.int8)
+        self.outcomes = np.zeros(num_games, np.int8)
+        # Copies: what the caller does with its arrays later must not reach games in progress.
+        self._seeds, self._controllers = seeds.copy(), controllers.copy()
+        self._trajectories, self._record = trajectories, rollout
+        self._margins, self._outcomes = self.margins, self.outcomes
+        self._margin_weight = margin_weight
+        self._num_games, self._next_game, self._pending = num_games, 0, 0
+        self.observations[:] = 0
+        self.deciders[:] = NO_DECISION
+        self.games[:] = NO_GAME
+        cdef int slot
+        with nogil:
+            for slot in range(self._num_slots):
+                if self._take_next_game(slot):
+                    self._play_on(slot)
+
+    def _checked_trajectories(self, rollout, trajectories, controllers):
+        if not isinstance(rollout, RolloutBuffer):
+            raise ValueError("rollout must be a RolloutBuffer")
+        trajectories = np.array(trajectories, np.int32, order="C")
+        if trajectories.shape != controllers.shape:
+            raise ValueError(f"trajectories must be an int32 array of shape {controllers.shape}")
+        used = trajectories[trajectories >= 0]
+        if used.size and used.max() >= len(rollout.lengths):
+            raise ValueError(f"trajectory {used.max()} lies beyond the rollout's {len(rollout.lengths)}")
+        if len(np.unique(used)) != used.size:
+            raise ValueError("a trajectory belongs to one seat of one game")
+        if (controllers[trajectories >= 0] < EXTERNAL).any():
+            raise ValueError("only the decisions of external policies are recorded")
+        return trajectories
+
+    def step(self, actions, log_probs=None):
+        """Plays the decisions, and each slot on to its next one.
+
+        Args:
+          actions: uint8 [S], action ids; entries of slots that wait for nothing are ignored, and
+            NO_ACTION leaves a decision waiting.
+          log_probs: float32 [S] of the acting policy; needed while a rollout is recorded.
+
+        Raises:
+          ValueError: an action is illegal (it is named, and nothing has changed).
+        """
+        cdef const uint8_t[::1] chosen = self._checked(actions, "actions", np.uint8)
+        cdef const float[::1] acting = None
+        if self._record is not None:
+            if log_probs is None:
+                raise ValueError("log_probs are needed while a rollout is recorded")
+            acting = self._checked(log_probs, "log_probs", np.float32)
+        cdef int slot, illegal
+        with nogil:
+            illegal = self._first_illegal(chosen)
+        if illegal >= 0:
+            action = chosen[illegal]
+            name = str(ACTIONS[action]) if action < NUM_ACTIONS else f"action {action}"
+            raise ValueError(f"{name} is not legal in slot {illegal} (game {self._games[illegal]})")
+        with nogil:
+            for slot in range(self._num_slots):
+                if self._deciders[slot] == _NOTHING or chosen[slot] == _NOTHING:
+                    continue
+                if self._record is not None:
+                    self._record_decision(slot, chosen[slot], acting[slot])
+                self._pending -= 1
+                play(&self._slots[slot], chosen[slot])
+                self._play_on(slot)
+
+    def _checked(self, values, name, dtype):
+        values = np.ascontiguousarray(values)
+        if values.dtype != dtype or values.shape != (self._num_slots,):
+            raise ValueError(
+                f"{name} must be a {np.dtype(dtype).name} array of shape ({self._num_slots},)"
+            )
+        return values
+
+    def state(self, slot):
+        """The State of the game in a slot that waits for a decision."""
+        if not 0 <= slot < self._num_slots:
+            raise IndexError(f"slot {slot} is not one of {self._num_slots}")
+        if self._games[slot] == NO_GAME:
+            raise ValueError(f"slot {slot} holds no game")
+        return state_from_game(&self._slots[slot])
+
+    cdef int _first_illegal(self, const uint8_t[::1] chosen) noexcept nogil:
+        """The first slot whose action is not legal, or -1."""
+        cdef int slot
+        for slot in range(self._num_slots):
+            if self._deciders[slot] == _NOTHING or chosen[slot] == _NOTHING:
+                continue
+            if chosen[slot] >= NUM_ACTIONS or not (legal_mask(&self._slots[slot]) >> chosen[slot]) & 1:
+                return slot
+        return -1
+
+    cdef bint _take_next_game(self, int slot) noexcept nogil:
+        """Deals the next game of the list into a slot; false when the list is empty."""
+        if self._next_game == self._num_games:
+            self._games[slot] = NO_GAME
+            self._deciders[slot] = _NOTHING
+            memset(&self._observations[slot, 0], 0, ROW)
+            return False
+        self._games[slot] = self._next_game
+        deal(&self._slots[slot], self._seeds[self._next_game], 0, 2)
+        self._next_game += 1
+        return True
+
+    cdef void _play_on(self, int slot) noexcept nogil:
+        """Plays a slot's games until an external policy has to decide or the list is empty."""
+        cdef Game* game = &self._slots[slot]
+        cdef int controller
+        while True:
+            if is_decided(game) if self._stop_when_decided else is_terminal(game):
+                self._finish(slot)
+                if not self._take_next_game(slot):
+                    return
+            controller = self._controllers[self._games[slot], game.to_move]
+            if controller >= _EXTERNAL:
+                write_observation(game, game.to_move, &self._observations[slot, 0])
+                self._deciders[slot] = <uint8_t> (controller - _EXTERNAL)
+                self._pending += 1
+                return
+            play(game, select_opponent_action(game, controller))
+
+    cdef void _finish(self, int slot) noexcept nogil:
+        """Notes the result of a slot's game and pays the rewards of its trajectories."""
+        cdef Game* game = &self._slots[slot]
+        cdef int index = self._games[slot]
+        cdef int seat, trajectory
+        self._margins[index] = <int8_t> margin(game, 0, self._scoring)
+        self._outcomes[index] = <int8_t> outcome(game, 0, self._scoring)
+        for seat in range(2):
+            trajectory = self._trajectories[index, seat]
+            if trajectory >= 0:
+                self._record._rewards[trajectory] = <float> (
+                    outcome(game, seat, self._scoring)
+                    + self._margin_weight * margin(game, seat, self._scoring)
+                )
+
+    cdef void _record_decision(self, int slot, uint8_t action, float log_prob) noexcept nogil:
+        cdef int trajectory = self._trajectories[self._games[slot], self._slots[slot].to_move]
+        cdef int t
+        if trajectory < 0:
+            return
+        t = self._record._lengths[trajectory]
+        memcpy(&self._record._observations[trajectory, t, 0], &self._observations[slot, 0], ROW)
+        self._record._actions[trajectory, t] = action
+        self._record._log_probs[trajectory, t] = log_prob
+        self._record._lengths[trajectory] = t + 1
