@@ -1,0 +1,57 @@
+"""Networks, PPO and inference for Beasty Bar, on one device or many.
+
+Names are imported from their modules on first use, so that `bb_jax.config` is available without
+importing JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bb_jax.config import NetworkConfig as NetworkConfig
+    from bb_jax.config import PPOConfig as PPOConfig
+    from bb_jax.features import legal_mask as legal_mask
+    from bb_jax.inference import make_greedy_policy as make_greedy_policy
+    from bb_jax.inference import make_policy_step as make_policy_step
+    from bb_jax.learner import Hyper as Hyper
+    from bb_jax.learner import LearnerState as LearnerState
+    from bb_jax.learner import Rollout as Rollout
+    from bb_jax.learner import init_state as init_state
+    from bb_jax.learner import make_update as make_update
+    from bb_jax.networks import build_network as build_network
+    from bb_jax.networks import init_params as init_params
+    from bb_jax.policy_file import CheckpointError as CheckpointError
+    from bb_jax.policy_file import Policy as Policy
+    from bb_jax.policy_file import load_policy as load_policy
+    from bb_jax.policy_file import policy_hash as policy_hash
+    from bb_jax.policy_file import resolve_checkpoint as resolve_checkpoint
+    from bb_jax.policy_file import save_policy as save_policy
+
+_MODULE_OF = {
+    "NetworkConfig": "config",
+    "PPOConfig": "config",
+    "legal_mask": "features",
+    "make_greedy_policy": "inference",
+    "make_policy_step": "inference",
+    "Hyper": "learner",
+    "LearnerState": "learner",
+    "Rollout": "learner",
+    "init_state": "learner",
+    "make_update": "learner",
+    "build_network": "networks",
+    "init_params": "networks",
+    "CheckpointError": "policy_file",
+    "Policy": "policy_file",
+    "load_policy": "policy_file",
+    "policy_hash": "policy_file",
+    "resolve_checkpoint": "policy_file",
+    "save_policy": "policy_file",
+}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'bb_jax' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"bb_jax.{_MODULE_OF[name]}"), name)

@@ -1,0 +1,64 @@
+"""The choice of JAX's devices, made before JAX starts any of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jax
+
+DEVICES = ("auto", "cpu", "cuda", "gpu")
+_CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+
+
+class DeviceError(Exception):
+    """A device was asked for that is not there; the text is one clear sentence."""
+
+
+def select_devices(device: str, *, deterministic: bool = False) -> list[jax.Device]:
+    """Starts JAX on the devices asked for and returns those of this process.
+
+    Compiled functions are kept on disk, so that the next start of the same program is quick: under
+    JAX_COMPILATION_CACHE_DIR, by default `~/.cache/beasty-bar/jax`.
+
+    Args:
+      device: "auto" takes the GPUs where there are any, "cuda" and "gpu" insist on them.
+      deterministic: bit for bit the same results on a GPU, more slowly.
+
+    Raises:
+      DeviceError: GPUs were asked for and JAX finds none that it can use.
+    """
+    if deterministic:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+
+    import jax
+
+    platforms = {"cpu": "cpu", "cuda": "cuda,cpu", "gpu": "cuda,cpu"}.get(device)
+    if platforms is not None:
+        jax.config.update("jax_platforms", platforms)
+    _keep_compiled_functions()
+    try:
+        devices = jax.local_devices()
+    except RuntimeError as error:
+        if device not in ("cuda", "gpu"):
+            raise
+        reason = " ".join(str(error).split())
+        raise DeviceError(
+            f"device {device} was asked for, but JAX finds no GPU that it can use ({reason:.200})"
+        ) from error
+    if device in ("cuda", "gpu") and devices[0].platform != "gpu":
+        raise DeviceError(f"device {device} was asked for, but JAX finds no GPU that it can use")
+    return devices
+
+
+def _keep_compiled_functions() -> None:
+    import jax
+
+    if _CACHE_VARIABLE not in os.environ:
+        folder = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+        jax.config.update("jax_compilation_cache_dir", str(folder / "beasty-bar" / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

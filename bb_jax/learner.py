@@ -1,0 +1,349 @@
+"""The PPO update: one compiled call for each iteration, over all devices.
+
+Every device holds the whole rollout and the same state, and works on its share of each batch;
+gradients and counts are summed over the devices. What an update does is a function of the positions
+in their order, not of the number of devices, but for rounding and dropout. `N` denotes
+trajectories, `T` decisions of a trajectory, `D` devices, `M` = N T position slots.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from bb_jax import features
+from bb_jax.config import PPOConfig
+from bb_jax.losses import Batch, LossStats, ppo_loss
+from bb_jax.networks import init_params
+from bb_jax.optimizer import apply_gradients, make_optimizer
+from bb_jax.permutation import permutation
+from bb_jax.proximal import prepare_batch
+from bb_jax.rollouts import Rollout, pad_rollout
+
+Params = Any
+Metrics = dict[str, jax.Array]
+
+_AXIS = "d"
+
+
+class LearnerState(NamedTuple):
+    """What one update leaves to the next; without a device axis.
+
+    Attributes:
+      params: float32 parameters of the network.
+      opt_state: state of the optimizer.
+      updates: int32 [], minibatches applied since the start.
+    """
+
+    params: Params
+    opt_state: optax.OptState
+    updates: jax.Array
+
+
+class Hyper(NamedTuple):
+    """Coefficients that may change at each iteration without compiling anew.
+
+    Attributes:
+      learning_rate: float.
+      entropy_coef: float.
+      temperature: float, that of the policy that played this rollout.
+      sampled_plies: int, the turn from which that policy played its best action.
+    """
+
+    learning_rate: Any
+    entropy_coef: Any
+    temperature: Any = 1.0
+    sampled_plies: Any = features.NUM_PLIES
+
+
+class _Totals(NamedTuple):
+    """Sums and extremes over the minibatches of an update; float32 [] but where noted."""
+
+    minibatches: jax.Array
+    applied: jax.Array
+    skipped: jax.Array
+    stopped: jax.Array  # bool []
+    stats: LossStats
+    kl_max: jax.Array
+    kl_last: jax.Array
+    grad_norm_pre_clip: jax.Array
+    grad_norm_post_clip: jax.Array
+    update_norm: jax.Array
+    first_ratio_deviation: jax.Array
+    first_clip_fraction: jax.Array
+
+
+Update = Callable[[LearnerState, Rollout, Hyper, Any], tuple[LearnerState, Metrics]]
+
+
+def init_state(network: nn.Module, config: PPOConfig, seed: int) -> LearnerState:
+    """Fresh parameters, a function of the seed, with an optimizer that has seen nothing."""
+    params = init_params(network, seed)
+    optimizer = make_optimizer(config.max_grad_norm)
+    return LearnerState(params, optimizer.init(params), jnp.int32(0))
+
+
+def _zero_totals() -> _Totals:
+    zero = jnp.float32(0)
+    return _Totals(
+        minibatches=zero,
+        applied=zero,
+        skipped=zero,
+        stopped=jnp.bool_(False),
+        stats=LossStats(*[zero] * len(LossStats._fields)),
+        kl_max=zero,
+        kl_last=zero,
+        grad_norm_pre_clip=zero,
+        grad_norm_post_clip=zero,
+        update_norm=zero,
+        first_ratio_deviation=zero,
+        first_clip_fraction=zero,
+    )
+
+
+def _metrics(totals: _Totals) -> Metrics:
+    finite = jnp.maximum(totals.minibatches - totals.skipped, 1)
+    return {
+        "train/loss": totals.stats.loss / finite,
+        "train/policy_loss": totals.stats.policy_loss / finite,
+        "train/value_loss": totals.stats.value_loss / finite,
+        "train/entropy": totals.stats.entropy / finite,
+        "train/kl": totals.stats.kl / finite,
+        "train/kl_max": totals.kl_max,
+        "train/kl_last": totals.kl_last,
+        "train/clip_fraction": totals.stats.clip_fraction / finite,
+        "train/grad_norm_pre_clip": totals.grad_norm_pre_clip / finite,
+        "train/grad_norm_post_clip": totals.grad_norm_post_clip / finite,
+        "train/update_norm": totals.update_norm / jnp.maximum(totals.applied, 1),
+        "train/first_ratio_deviation": totals.first_ratio_deviation,
+        "train/first_clip_fraction": totals.first_clip_fraction,
+        "train/minibatches": totals.minibatches,
+        "train/minibatches_applied": totals.applied,
+        "train/skipped_updates": totals.skipped,
+        "train/stopped_early": totals.stopped.astype(jnp.float32),
+    }
+
+
+def make_update(
+    network: nn.Module,
+    config: PPOConfig,
+    capacity: int,
+    devices: Sequence[jax.Device] | None = None,
+    slice_rows: int | None = None,
+) -> Update:
+    """Makes the update of one iteration.
+
+    It is called `update(state, rollout, hyper, key)`:
+      state: a `LearnerState`; its buffers are given away (copy what is still needed, such as the
+        parameters that play on).
+      rollout: a `Rollout` of numpy arrays with at most `capacity` trajectories. It is copied before
+        the call returns.
+      hyper: a `Hyper`.
+      key: uint32 [2].
+    It returns, without waiting for them, the new state and metrics (scalars on the device; fetch
+    them with one `jax.device_get`).
+
+    The update computes the proximal policy, advantages and weights (`bb_jax.proximal`), then passes
+    `ppo_epochs` times over the positions in random order. Positions are dealt out to the
+    ceil(positions / minibatch_size) minibatches of an epoch as evenly as they go. A minibatch with
+    a non-finite loss or gradient is not applied, and counted. The first one whose divergence from
+    the proximal policy exceeds `target_kl` is not applied, nor any after it. Means over minibatches
+    are over those with finite values.
+
+    Args:
+      network: from `build_network`.
+      config: the coefficients.
+      capacity: trajectories of this process's rollouts after padding.
+      devices: all devices of all processes by default. With several processes each passes in its
+        own rollout, of the same capacity, and the same state, hyper and key.
+      slice_rows: positions of one backward pass on one device; a minibatch's gradient is summed
+        over as many slices as it takes. By default slices are small on CPUs, whose caches they then
+        fit, and whole elsewhere.
+
+    Raises:
+      ValueError: by `update`, on a rollout that does not fit (see `pad_rollout`).
+    """
+    devices = list(devices) if devices is not None else jax.devices()
+    local_devices = [device for device in devices if device.process_index == jax.process_index()]
+    optimizer = make_optimizer(config.max_grad_norm)
+    device_rows = -(-config.minibatch_size // len(devices))
+    if slice_rows is None:
+        slice_rows = network.preferred_rows if devices[0].platform == "cpu" else device_rows
+    slices = -(-device_rows // slice_rows)
+    slice_rows = -(-device_rows // slices)
+    uses_dropout = network.config.dropout > 0
+
+    def gradients(
+        params: Params, batch: Batch, hyper: Hyper, key: jax.Array
+    ) -> tuple[Params, LossStats, jax.Array]:
+        """Of the minibatch whose share [slices, slice_rows] on this device is `batch`."""
+        policy_count, value_count = jax.lax.psum(
+            (
+                jnp.sum(batch.policy_mask, dtype=jnp.float32),
+                jnp.sum(batch.valid_mask, dtype=jnp.float32),
+            ),
+            _AXIS,
+        )
+
+        def loss(
+            params: Params, part: Batch, part_key: jax.Array
+        ) -> tuple[jax.Array, tuple[LossStats, jax.Array]]:
+            logits, values = network.apply(
+                {"params": params},
+                part.observations,
+                train=True,
+                rngs={"dropout": part_key} if uses_dropout else None,
+            )
+            return ppo_loss(
+                logits,
+                values,
+                part,
+                policy_count,
+                value_count,
+                hyper.temperature,
+                hyper.entropy_coef,
+                config,
+            )
+
+        def add_slice(
+            sums: tuple[Params, LossStats, jax.Array], part_and_key: tuple[Batch, jax.Array]
+        ) -> tuple[tuple[Params, LossStats, jax.Array], None]:
+            part_gradients, (stats, deviation) = jax.grad(loss, has_aux=True)(
+                params, *part_and_key
+            )
+            added = jax.tree.map(jnp.add, sums[:2], (part_gradients, stats))
+            return (*added, jnp.maximum(sums[2], deviation)), None
+
+        keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index(_AXIS)), slices)
+        zero = jnp.float32(0)
+        sums = (
+            jax.tree.map(jnp.zeros_like, params),
+            LossStats(*[zero] * len(LossStats._fields)),
+            zero,
+        )
+        (total, stats, deviation), _ = jax.lax.scan(add_slice, sums, (batch, keys))
+        total, stats = jax.lax.psum((total, stats), _AXIS)
+        return total, stats, jax.lax.pmax(deviation, _AXIS)
+
+    def learn_minibatch(
+        state: LearnerState, totals: _Totals, batch: Batch, hyper: Hyper, key: jax.Array
+    ) -> tuple[LearnerState, _Totals]:
+        gradient, stats, deviation = gradients(state.params, batch, hyper, key)
+        norm = optax.tree.norm(gradient)
+        finite = jnp.isfinite(stats.loss) & jnp.isfinite(norm)
+        above_target = jnp.bool_(False)
+        if config.target_kl is not None:
+            above_target = finite & (stats.kl > config.target_kl)
+        applies = finite & ~above_target
+
+        params, opt_state, update_norm = apply_gradients(
+            optimizer, state.params, state.opt_state, gradient, hyper.learning_rate
+        )
+        proposed = LearnerState(params, opt_state, state.updates + 1)
+        state = jax.tree.map(lambda new, old: jnp.where(applies, new, old), proposed, state)
+
+        is_first = totals.minibatches == 0
+        stats = jax.tree.map(lambda part: jnp.where(finite, part, 0.0), stats)
+        totals = _Totals(
+            minibatches=totals.minibatches + 1,
+            applied=totals.applied + applies,
+            skipped=totals.skipped + ~finite,
+            stopped=above_target,
+            stats=jax.tree.map(jnp.add, totals.stats, stats),
+            kl_max=jnp.maximum(totals.kl_max, stats.kl),
+            kl_last=jnp.where(finite, stats.kl, totals.kl_last),
+            grad_norm_pre_clip=totals.grad_norm_pre_clip + jnp.where(finite, norm, 0.0),
+            grad_norm_post_clip=totals.grad_norm_post_clip
+            + jnp.where(finite, jnp.minimum(norm, config.max_grad_norm), 0.0),
+            update_norm=totals.update_norm + jnp.where(applies, update_norm, 0.0),
+            first_ratio_deviation=jnp.where(is_first, deviation, totals.first_ratio_deviation),
+            first_clip_fraction=jnp.where(
+                is_first, stats.clip_fraction, totals.first_clip_fraction
+            ),
+        )
+        return state, totals
+
+    def update_on_device(
+        state: LearnerState, rollout: Rollout, hyper: Hyper, key: jax.Array
+    ) -> tuple[LearnerState, Metrics]:
+        rollout = jax.lax.all_gather(rollout, _AXIS, tiled=True)
+        batch, count, metrics = prepare_batch(
+            network, state.params, rollout, hyper.temperature, hyper.sampled_plies, config, _AXIS
+        )
+        slots = len(batch.actions)
+        minibatches = -(-count // config.minibatch_size)
+        smaller_size = count // jnp.maximum(minibatches, 1)
+        larger = count - smaller_size * minibatches
+        # Ranks of this device's share within a minibatch.
+        ranks = jax.lax.axis_index(_AXIS) * device_rows + jnp.arange(slices * slice_rows)
+        owned = jnp.arange(slices * slice_rows) < device_rows
+
+        def learn_epoch(
+            carry: tuple[LearnerState, _Totals], epoch_key: jax.Array
+        ) -> tuple[tuple[LearnerState, _Totals], None]:
+            order_key, dropout_key = jax.random.split(epoch_key)
+            order = permutation(order_key, count, slots)
+
+            def minibatch(index: jax.Array) -> Batch:
+                start = index * smaller_size + jnp.minimum(index, larger)
+                size = smaller_size + (index < larger)
+                used = owned & (ranks < size)
+                rows = order[jnp.where(used, start + ranks, 0)]
+                part = jax.tree.map(lambda array: array[rows], batch)
+                part = part._replace(
+                    policy_mask=part.policy_mask & used, valid_mask=part.valid_mask & used
+                )
+                return jax.tree.map(
+                    lambda array: array.reshape(slices, slice_rows, *array.shape[1:]), part
+                )
+
+            def body(
+                loop: tuple[LearnerState, _Totals, jax.Array],
+            ) -> tuple[LearnerState, _Totals, jax.Array]:
+                state, totals, index = loop
+                key = jax.random.fold_in(dropout_key, index)
+                state, totals = learn_minibatch(state, totals, minibatch(index), hyper, key)
+                return state, totals, index + 1
+
+            # A loop that ends by itself costs as much as there are positions, and nothing after a
+            # stop, while every shape stays fixed.
+            state, totals, _ = jax.lax.while_loop(
+                lambda loop: (loop[2] < minibatches) & ~loop[1].stopped,
+                body,
+                (*carry, jnp.int32(0)),
+            )
+            return (state, totals), None
+
+        (state, totals), _ = jax.lax.scan(
+            learn_epoch, (state, _zero_totals()), jax.random.split(key, config.ppo_epochs)
+        )
+        metrics |= _metrics(totals) | {"train/param_norm": optax.tree.norm(state.params)}
+        return state, metrics
+
+    compiled = jax.pmap(
+        update_on_device,
+        axis_name=_AXIS,
+        in_axes=(None, 0, None, None),
+        out_axes=(None, None),
+        donate_argnums=0,
+        devices=devices,
+    )
+
+    def update(
+        state: LearnerState, rollout: Rollout, hyper: Hyper, key: Any
+    ) -> tuple[LearnerState, Metrics]:
+        parts = pad_rollout(rollout, capacity, len(local_devices))
+        hyper = Hyper(
+            np.float32(hyper.learning_rate),
+            np.float32(hyper.entropy_coef),
+            np.float32(hyper.temperature),
+            np.int32(hyper.sampled_plies),
+        )
+        state, metrics = compiled(state, parts, hyper, key)
+        return state, metrics
+
+    return update

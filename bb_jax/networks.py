@@ -1,0 +1,220 @@
+"""Policy and value networks over observation rows.
+
+`B` denotes the batch dimension, `K` the tokens, `D` the width of a token. Both networks map
+observations uint8 [B, 19] to logits float32 [B, 33], illegal actions included, and values
+float32 [B] from the point of view of the observing player. Parameters are float32 in every
+compute dtype, and so are the heads.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from bb_jax import features
+from bb_jax.config import NetworkConfig, check_scoring
+
+Params = Any
+
+_EMBEDDING_STDDEV = 0.5
+_POLICY_SCALE = 0.01
+
+
+def compute_dtype(config: NetworkConfig) -> Any:
+    """Type of the activations: "auto" is bfloat16 on a GPU and float32 elsewhere."""
+    name = config.compute_dtype
+    if name == "auto":
+        name = "bfloat16" if jax.default_backend() == "gpu" else "float32"
+    return jnp.dtype(name)
+
+
+class _Heads(nn.Module):
+    """Logits and value from a vector: [B, D] -> float32 [B, 33], float32 [B].
+
+    The policy starts near uniform over the legal actions.
+    """
+
+    @nn.compact
+    def __call__(self, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+        hidden = hidden.astype(jnp.float32)
+        policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
+        logits = nn.Dense(features.NUM_ACTIONS, kernel_init=policy_init, name="policy")(hidden)
+        value = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0), name="value")(hidden)
+        return logits, value[:, 0]
+
+
+class _FeatureDense(nn.Module):
+    """Dense layer over `features.flat_features`: uint8 [B, 19] -> [B, width].
+
+    No bias: one margin and one turn are always hot. On a CPU the kernel's rows of the categories
+    are looked up, three times as fast as a product with their one-hot codes; on a GPU the product
+    is fast, and its gradient, unlike that of a look-up, is a sum of fixed order.
+    """
+
+    width: int
+    scoring: str
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, observations: jax.Array) -> jax.Array:
+        kernel = self.param(
+            "kernel",
+            nn.initializers.orthogonal(2**0.5),
+            (features.flat_size(self.scoring), self.width),
+        )
+
+        if jax.default_backend() != "cpu":
+            flat = features.flat_features(observations, self.scoring)
+            return flat.astype(self.dtype) @ kernel.astype(self.dtype)
+        sets = features.card_sets(observations).astype(jnp.float32)
+        hidden = sets @ kernel[-sets.shape[1] :]
+        start = 0
+        for index, size in features.categories(observations, self.scoring):
+            # One more row, of zeros, for what is no value of the category.
+            rows = jnp.pad(kernel[start : start + size], [(0, 1), (0, 0)])
+            hidden = hidden + jnp.take(rows, index.astype(jnp.int32), axis=0, mode="clip")
+            start += size
+        return hidden.astype(self.dtype)
+
+
+class MLP(nn.Module):
+    """Dense layers over one-hot features, for fast play on a CPU."""
+
+    config: NetworkConfig
+    scoring: str
+    preferred_rows = 2048
+
+    @nn.compact
+    def __call__(
+        self, observations: jax.Array, train: bool = False
+    ) -> tuple[jax.Array, jax.Array]:
+        dtype = compute_dtype(self.config)
+        widths = self.config.hidden_layers
+        hidden = _FeatureDense(widths[0], self.scoring, dtype, name="dense_0")(observations)
+        for index, width in enumerate(widths):
+            if index > 0:
+                init = nn.initializers.orthogonal(2**0.5)
+                dense = nn.Dense(width, dtype=dtype, kernel_init=init, name=f"dense_{index}")
+                hidden = dense(hidden)
+            hidden = nn.relu(hidden)
+            hidden = nn.Dropout(self.config.dropout, deterministic=not train)(hidden)
+        return _Heads(name="heads")(hidden)
+
+
+class _Layer(nn.Module):
+    """Pre-norm attention and feed-forward layer: [B, K, D] -> [B, K, D].
+
+    With `class_only`, token 0 alone asks, and the result is [B, 1, D].
+    """
+
+    config: NetworkConfig
+    class_only: bool
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array, present: jax.Array, train: bool) -> jax.Array:
+        dtype = compute_dtype(self.config)
+        width, heads = self.config.hidden_dim, self.config.num_heads
+
+        def drop(hidden: jax.Array) -> jax.Array:
+            return nn.Dropout(self.config.dropout, deterministic=not train)(hidden)
+
+        def split(hidden: jax.Array) -> jax.Array:
+            return hidden.reshape(*hidden.shape[:2], heads, width // heads)
+
+        normed = nn.LayerNorm(dtype=dtype, name="attention_norm")(tokens)
+        asking = normed[:, :1] if self.class_only else normed
+        residual = tokens[:, :1] if self.class_only else tokens
+        # A bias on the keys would move all scores of a query alike, which softmax does not see.
+        query = split(nn.Dense(width, dtype=dtype, name="query")(asking))
+        key = split(nn.Dense(width, dtype=dtype, use_bias=False, name="key")(normed))
+        value = split(nn.Dense(width, dtype=dtype, use_bias=False, name="value")(normed))
+        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * (width // heads) ** -0.5
+        scores = jnp.where(present[:, None, None, :], scores.astype(jnp.float32), -1e9)
+        weights = jax.nn.softmax(scores, axis=-1).astype(dtype)
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(residual.shape)
+        residual = residual + drop(nn.Dense(width, dtype=dtype, name="mix")(mixed))
+
+        normed = nn.LayerNorm(dtype=dtype, name="feed_forward_norm")(residual)
+        hidden = nn.gelu(nn.Dense(4 * width, dtype=dtype, name="expand")(normed))
+        return residual + drop(nn.Dense(width, dtype=dtype, name="contract")(hidden))
+
+
+class Transformer(nn.Module):
+    """Attention over a class token, four queue positions and four hand cards.
+
+    The class token carries the context (`features.context`); logits and value are read from it.
+    A card is the projected embedding of its species and the embedding of its owner; queue cards add
+    that of their position, hand cards nothing, since a hand is a set. Empty positions are masked
+    out of the attention.
+
+    Tokens are what costs, and the last layer's other tokens are read by nothing: there queries,
+    attention and feed-forward are computed for the class token alone, keys and values for all, as
+    in the class attention of Touvron et al., "Going deeper with image transformers".
+    """
+
+    config: NetworkConfig
+    scoring: str
+    preferred_rows = 64
+
+    @nn.compact
+    def __call__(
+        self, observations: jax.Array, train: bool = False
+    ) -> tuple[jax.Array, jax.Array]:
+        config = self.config
+        dtype = compute_dtype(config)
+        width = config.hidden_dim
+        queue = features.queue_one_hot(observations)
+        hand = features.hand_one_hot(observations)
+        context = features.context(observations, self.scoring)
+
+        embedding = nn.initializers.normal(_EMBEDDING_STDDEV)
+        species = self.param(
+            "species", nn.initializers.normal(1.0), (features.NUM_SPECIES, config.species_embedding_dim)
+        )
+        owners = self.param("owner", embedding, (2, width))
+        positions = self.param("queue_position", embedding, (features.QUEUE_SIZE, width))
+        cards = nn.Dense(width, use_bias=False, name="species_projection")(species)
+        own, theirs = cards + owners[0], cards + owners[1]
+
+        queue_tokens = queue.astype(dtype) @ jnp.concatenate([own, theirs]).astype(dtype)
+        queue_tokens = queue_tokens + positions.astype(dtype)
+        hand_tokens = hand.astype(dtype) @ own.astype(dtype)
+        # One margin and one turn are always hot: a bias would add nothing.
+        class_token = nn.Dense(width, dtype=dtype, use_bias=False, name="context")(
+            context.astype(dtype)
+        )[:, None]
+        tokens = jnp.concatenate([class_token, queue_tokens, hand_tokens], axis=1)
+        present = jnp.concatenate(
+            [
+                jnp.ones((observations.shape[0], 1), bool),
+                jnp.any(queue, axis=-1),
+                jnp.any(hand, axis=-1),
+            ],
+            axis=1,
+        )
+        for index in range(config.num_layers):
+            last = index == config.num_layers - 1
+            tokens = _Layer(config, class_only=last, name=f"layer_{index}")(tokens, present, train)
+        hidden = nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
+        return _Heads(name="heads")(hidden)
+
+
+def build_network(config: NetworkConfig, scoring: str = "points") -> nn.Module:
+    """The network of a configuration, for games scored by "points" or "animals".
+
+    Returns:
+      A module with `apply({"params": params}, observations, train, rngs={"dropout": key})`; the
+      random stream is needed with `train` and a positive dropout alone.
+
+    Raises:
+      ValueError: on another scoring.
+    """
+    check_scoring(scoring)
+    return Transformer(config, scoring) if config.kind == "transformer" else MLP(config, scoring)
+
+
+def init_params(network: nn.Module, seed: int) -> Params:
+    """Fresh float32 parameters, a function of the seed alone."""
+    observations = jnp.zeros((1, features.OBSERVATION_SIZE), jnp.uint8)
+    return jax.jit(network.init)(jax.random.PRNGKey(seed), observations)["params"]
