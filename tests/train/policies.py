@@ -1,0 +1,94 @@
+"""Policies without networks, for tests of everything around them."""
+
+import os
+import signal
+import sys
+
+import numpy as np
+
+from bb_sim import NUM_ACTIONS, Action, State
+
+
+def hashed_actions(observations: np.ndarray) -> np.ndarray:
+    """A legal action for each row, uint8 [B], that depends on the row alone."""
+    legal = np.unpackbits(observations[:, 14:19], axis=1, bitorder="little")[:, :NUM_ACTIONS]
+    weights = np.random.default_rng(0).integers(1, 2**31, observations.shape[1])
+    mixed = (observations.astype(np.int64) @ weights)[:, None] * (2 * np.arange(NUM_ACTIONS) + 1)
+    scores = np.where(legal == 1, mixed % 1000003, -1)
+    return scores.argmax(axis=1).astype(np.uint8)
+
+
+class Decisions:
+    """Decisions that are there at once, in the form that the generator waits for."""
+
+    def __init__(self, observations: np.ndarray, deciders: np.ndarray):
+        self._actions = hashed_actions(observations)
+        self._log_probs = -1.0 - deciders.astype(np.float32)
+
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
+        """Actions uint8 [S] and log-probabilities float32 [S]."""
+        return self._actions, self._log_probs
+
+
+class HashedActing:
+    """Stands in for `train.acting.Acting`; `on_decide` is called before each decision."""
+
+    def __init__(self, on_decide=None):
+        self.calls: list[tuple[int, int]] = []
+        self._on_decide = on_decide
+
+    def decide(self, group, ply, observations, deciders):
+        self.calls.append((group, ply))
+        if self._on_decide is not None:
+            self._on_decide(len(self.calls))
+        return Decisions(observations.copy(), deciders.copy())
+
+
+class FirstAction:
+    """Plays the first legal action, and checks that nothing hidden is shown."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        other = 1 - state.to_move
+        assert all(card.species == "hidden" for card in state.hands[other])
+        assert all(card.species == "hidden" for deck in state.decks for card in deck)
+        return legal_actions[0]
+
+
+class Clairvoyant:
+    """Insists on seeing everything."""
+
+    sees_all = True
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        assert all(card.species != "hidden" for hand in state.hands for card in hand)
+        return legal_actions[-1]
+
+
+class Broken:
+    """Fails with an error of its own."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        raise RuntimeError("the agent lost its mind")
+
+
+class Cheat:
+    """Chooses an action that is not legal."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        return Action("lion", (7,))
+
+
+class NeedsNoJax:
+    """Fails in a process that has imported JAX."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        assert "jax" not in sys.modules
+        return legal_actions[0]
+
+
+class Suicidal:
+    """Kills its own process, every time."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return legal_actions[0]

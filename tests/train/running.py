@@ -1,0 +1,79 @@
+"""Small training runs in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+SMALL = """
+experiment_name: small
+total_iterations: 6
+network_config: {kind: mlp, hidden_layers: [16], dropout: 0.0}
+ppo_config: {learning_rate: 1e-3, minibatch_size: 128, ppo_epochs: 2}
+games_per_iteration: 40
+num_groups: 2
+games_per_group: 16
+async_num_workers: 2
+buffer_size: 2000
+opponent_config: {current_weight: 0.4, checkpoint_weight: 0.2, random_weight: 0.1,
+                  heuristic_weight: 0.3, max_checkpoints: 2}
+entropy_schedule: linear
+temperature_schedule: cosine
+eval_opponents: [random, online]
+eval_frequency: 2
+eval_games: 20
+final_eval_games: 20
+checkpoint_frequency: 2
+use_exploit_patch: true
+exploit_patch_interval: 4
+exploit_patch_iterations: 7
+exploit_patch_games: 20
+exploit_patch_threshold: 0.0
+device: cpu
+"""
+
+
+def write_config(folder: Path, text: str = SMALL, **changes: object) -> Path:
+    """A configuration file whose run lies in `folder`/run, with more keys at its end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    lines = [f"{key}: {json.dumps(value)}" for key, value in changes.items()]
+    path.write_text("\n".join([text, f"checkpoint_dir: {folder / 'run'}", *lines]) + "\n")
+    return path
+
+
+def run_python(*arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """Runs `python ARGUMENTS` in the repository, with compiled functions kept between runs."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def train(config: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs the main job."""
+    return run_python("-m", "train.main", "--config", config, *arguments)
+
+
+def train_struck(
+    config: Path, point: str, signal_name: str, count: int, *arguments: object
+) -> subprocess.CompletedProcess[str]:
+    """Runs the main job with a signal at a point; see `tests.train.faults`."""
+    strike = (point, signal_name, count)
+    return run_python("-m", "tests.train.faults", *strike, "--config", config, *arguments)
+
+
+def metrics(folder: Path) -> list[dict[str, object]]:
+    """All rows of a run's metrics, without what cannot be reproduced."""
+    lines = (folder / "run" / "training_metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows]

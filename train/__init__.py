@@ -1,0 +1,1 @@
+"""Training: the main job, actors, opponent pool, schedules, checkpoints and metrics."""

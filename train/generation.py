@@ -1,0 +1,189 @@
+"""One iteration's games: workers play them, the networks on the device decide in large batches."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bb_sim import OBSERVATION_SIZE
+from bb_sim.arena import MAX_DECISIONS
+from train.acting import Acting, PendingDecisions
+from train.actors import Actors
+from train.game_plan import GamePlan
+from train.shared_arrays import SharedArrays
+from train.worker import WorkerSpec
+
+
+@dataclass(frozen=True)
+class GenerationShape:
+    """Sizes that are fixed for a run; results depend on them, never on the number of workers.
+
+    Attributes:
+      games: games an iteration.
+      groups: groups the games are divided into; each is inferred as one padded batch.
+      slots: games that a group plays at the same time.
+      trajectories: capacity of the rollout, in learner seats.
+    """
+
+    games: int
+    groups: int
+    slots: int
+    trajectories: int
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What one iteration's games leave behind; owned by the caller.
+
+    N denotes trajectories (a learner's seat in one game), T = 12 its decisions, G games.
+
+    Attributes:
+      observations: uint8 [N, T, 19].
+      actions: uint8 [N, T].
+      log_probs: float32 [N, T], log-probability of the action under the policy that acted.
+      lengths: int32 [N], 0 for padding.
+      rewards: float32 [N], paid at the last decision.
+      margins: int8 [G], of seat 0.
+      outcomes: int8 [G], +1, 0 or -1 for seat 0.
+      seconds: where the time went: "generation" in all, and in it "inference" (waiting for the
+        device) and "simulation" (waiting for workers).
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    log_probs: np.ndarray
+    lengths: np.ndarray
+    rewards: np.ndarray
+    margins: np.ndarray
+    outcomes: np.ndarray
+    seconds: dict[str, float]
+
+    @property
+    def positions(self) -> int:
+        """Decisions recorded."""
+        return int(self.lengths.sum())
+
+
+class Generator:
+    """Plays the games of one plan after the other; owns the workers and their shared memory."""
+
+    def __init__(
+        self,
+        shape: GenerationShape,
+        *,
+        num_workers: int,
+        scoring: str,
+        stop_when_decided: bool,
+        margin_weight: float,
+        python_agents: tuple[str, ...] = (),
+    ):
+        self._shape = shape
+        n, t, g, s = shape.trajectories, MAX_DECISIONS, shape.groups, shape.slots
+        self._shared = SharedArrays.create(
+            {
+                "seeds": ((shape.games,), np.uint64),
+                "controllers": ((shape.games, 2), np.uint8),
+                "trajectories": ((shape.games, 2), np.int32),
+                "group_bounds": ((g + 1,), np.int64),
+                "observations": ((g, s, OBSERVATION_SIZE), np.uint8),
+                "deciders": ((g, s), np.uint8),
+                "actions": ((g, s), np.uint8),
+                "log_probs": ((g, s), np.float32),
+                "margins": ((shape.games,), np.int8),
+                "outcomes": ((shape.games,), np.int8),
+                "rollout_observations": ((n, t, OBSERVATION_SIZE), np.uint8),
+                "rollout_actions": ((n, t), np.uint8),
+                "rollout_log_probs": ((n, t), np.float32),
+                "lengths": ((n,), np.int32),
+                "rewards": ((n,), np.float32),
+            }
+        )
+        self._actors = Actors(
+            min(num_workers, shape.groups),
+            WorkerSpec(
+                layout=self._shared.layout,
+                slots=shape.slots,
+                scoring=scoring,
+                stop_when_decided=stop_when_decided,
+                margin_weight=margin_weight,
+                python_agents=python_agents,
+            ),
+        )
+
+    @property
+    def workers_replaced(self) -> int:
+        """Workers that died and were replaced since the start."""
+        return self._actors.replaced
+
+    def generate(self, plan: GamePlan, acting: Acting) -> Rollout:
+        """Plays all games of a plan to their end.
+
+        Raises:
+          GenerationError: a worker failed, or workers die again and again.
+        """
+        began = time.perf_counter()
+        for name in ("seeds", "controllers", "trajectories", "group_bounds"):
+            self._shared[name][:] = getattr(plan, name)
+        self._shared["lengths"][:] = 0
+        seconds = self._play_groups(acting)
+        copies: dict[str, Any] = {
+            "observations": self._shared["rollout_observations"].copy(),
+            "actions": self._shared["rollout_actions"].copy(),
+            "log_probs": self._shared["rollout_log_probs"].copy(),
+        }
+        for name in ("lengths", "rewards", "margins", "outcomes"):
+            copies[name] = self._shared[name].copy()
+        seconds["generation"] = time.perf_counter() - began
+        return Rollout(seconds=seconds, **copies)
+
+    def _play_groups(self, acting: Acting) -> dict[str, float]:
+        """Answers the groups' decisions until all games are over; returns where the time went."""
+        seconds = {"simulation": 0.0, "inference": 0.0}
+        answered = [0] * self._shape.groups
+        under_way: deque[tuple[int, PendingDecisions]] = deque()
+        actors = self._actors
+        actors.begin_iteration()
+        for group in range(self._shape.groups):
+            actors.start(group)
+        while actors.in_progress:
+            began = time.perf_counter()
+            # Simulation and inference overlap: only an idle device waits for workers.
+            for group, pending, restarted in actors.replies(block=not under_way):
+                if restarted:
+                    answered[group] = 0
+                    under_way = deque(entry for entry in under_way if entry[0] != group)
+                elif pending:
+                    decisions = acting.decide(
+                        group,
+                        answered[group],
+                        self._shared["observations"][group],
+                        self._shared["deciders"][group],
+                    )
+                    under_way.append((group, decisions))
+            waited = time.perf_counter()
+            seconds["simulation"] += waited - began
+            if under_way:
+                group, decisions = under_way.popleft()
+                actions, log_probs = decisions.result()
+                self._shared["actions"][group] = actions
+                self._shared["log_probs"][group] = log_probs
+                answered[group] += 1
+                actors.step(group)
+                seconds["inference"] += time.perf_counter() - waited
+        return seconds
+
+    def close(self) -> int:
+        """Stops the workers and removes the shared memory; returns how many ended by themselves."""
+        finished = self._actors.close()
+        self._shared.close()
+        return finished
+
+    def __enter__(self) -> Generator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

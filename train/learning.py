@@ -1,0 +1,131 @@
+"""The learner's side on the device: compiled functions, states, and what moves to the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from bb_jax import (
+    Hyper,
+    LearnerState,
+    Policy,
+    build_network,
+    init_state,
+    make_policy_step,
+    make_update,
+)
+from bb_jax import Rollout as DeviceRollout
+from bb_sim import OBSERVATION_SIZE
+from train.acting import Acting, ActingSettings
+from train.checkpointing import from_arrays, to_arrays
+from train.config import Config
+from train.generation import Rollout
+
+# Rows of one forward pass in evaluations, over all devices.
+_EVALUATION_BATCH = 1024
+
+
+class Learning:
+    """Networks and updates of one configuration, compiled once for every state they are used on."""
+
+    def __init__(self, config: Config, devices: Sequence[jax.Device]):
+        """Builds the functions; they compile when first called.
+
+        Args:
+          config: network, PPO coefficients, scoring and sizes are used.
+          devices: local devices to spread inference and learning over.
+        """
+        self._config = config
+        self._network = build_network(config.network_config, config.scoring)
+        self._policy_step = make_policy_step(self._network, devices)
+        self._update = make_update(
+            self._network, config.ppo_config, config.max_trajectories, devices
+        )
+        self._replicated = NamedSharding(Mesh(np.array(devices), ("d",)), PartitionSpec())
+        self._template = jax.eval_shape(lambda: self.fresh_state(0))
+
+    def fresh_state(self, seed: int) -> LearnerState:
+        """Random parameters and an untouched optimizer."""
+        return init_state(self._network, self._config.ppo_config, seed)
+
+    def state_of(self, arrays: dict[str, Any], what: str) -> LearnerState:
+        """The state whose arrays (`to_arrays`) these are, on the devices, with memory of its own.
+
+        Raises:
+          CheckpointError: they belong to another architecture; `what` is named.
+        """
+        # A copy of its own: the update donates the state, and a CPU device may use host memory.
+        state = jax.tree.map(np.array, from_arrays(self._template, arrays, what))
+        return self._place(state)
+
+    def untouched(self, params: Any) -> LearnerState:
+        """A state with these parameters and an optimizer that has seen nothing."""
+        fresh = self.fresh_state(0)
+        return fresh._replace(params=jax.tree.map(np.array, params))
+
+    def params_of(self, arrays: dict[str, Any], what: str) -> Any:
+        """Parameters from their arrays, on the devices; errors as in `state_of`."""
+        return jax.device_put(from_arrays(self._template.params, arrays, what), self._replicated)
+
+    def learn(
+        self, state: LearnerState, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
+    ) -> tuple[LearnerState, dict[str, float]]:
+        """One iteration's update.
+
+        Args:
+          state: donated; not to be used afterwards.
+          rollout: the iteration's games.
+          hyper: coefficients of this iteration.
+          seed: integers that permutations and dropout depend on alone.
+
+        Returns:
+          The new state, on the devices, and the metrics, on the host.
+        """
+        device_rollout = DeviceRollout(
+            observations=rollout.observations,
+            actions=rollout.actions,
+            log_probs=rollout.log_probs,
+            lengths=rollout.lengths,
+            rewards=rollout.rewards,
+        )
+        words = np.random.SeedSequence(list(seed)).generate_state(2)
+        state, metrics = self._update(state, device_rollout, hyper, words)
+        return state, {name: value.item() for name, value in jax.device_get(metrics).items()}
+
+    def acting(self, params: Any, members: Sequence[Any], settings: ActingSettings) -> Acting:
+        """The networks that play an iteration's games.
+
+        Args:
+          params: of the learner; arrays on the host or the devices that nobody changes meanwhile.
+          members: parameters of the checkpoint opponents, from `member`.
+          settings: how they choose.
+        """
+        return Acting(self._policy_step, self._place(params), members, settings)
+
+    def member(self, policy: Policy, what: str) -> Any:
+        """The parameters of a checkpoint opponent, which must be of the learner's architecture."""
+        return self.params_of(to_arrays(policy.params), what)
+
+    def greedy(self, params: Any) -> Callable[[np.ndarray], np.ndarray]:
+        """The best action: observations uint8 [B, 19] -> actions uint8 [B], for any B."""
+        placed = self._place(params)
+        key = np.zeros(2, np.uint32)
+
+        def act(observations: np.ndarray) -> np.ndarray:
+            actions = np.zeros(len(observations), np.uint8)
+            for start in range(0, len(observations), _EVALUATION_BATCH):
+                rows = observations[start : start + _EVALUATION_BATCH]
+                padded = np.zeros((_EVALUATION_BATCH, OBSERVATION_SIZE), np.uint8)
+                padded[: len(rows)] = rows
+                packed = np.asarray(self._policy_step(placed, padded, key, 1.0, 0))
+                actions[start : start + len(rows)] = packed[0, : len(rows)]
+            return actions
+
+        return act
+
+    def _place(self, tree: Any) -> Any:
+        return jax.device_put(tree, self._replicated)

@@ -1,0 +1,88 @@
+"""From what an iteration's games come of to the games: plan, networks, workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from train.acting import ActingSettings
+from train.config import Config
+from train.game_plan import GamePlan, plan_games
+from train.generation import Generator, Rollout
+from train.interrupt import Task
+from train.learning import Learning
+from train.run_state import GameSource
+from train.run_store import RunStore
+from train.schedules import get_temperature
+
+# A game has 24 plies: sampling for this many is sampling always.
+ALL_PLIES = 24
+
+Games = tuple[GamePlan, Rollout]
+
+
+class GamePlayer:
+    """Begins the games of iterations; keeps the checkpoint opponents in use on the device."""
+
+    def __init__(self, config: Config, learning: Learning, generator: Generator, store: RunStore):
+        self._config = config
+        self._learning = learning
+        self._generator = generator
+        self._store = store
+        self._members: dict[str, Any] = {}
+
+    def begin(
+        self,
+        source: GameSource,
+        acting_params: Any,
+        temperature: float,
+        seed: Sequence[int],
+    ) -> Task[Games]:
+        """Has an iteration's games played in the background, one iteration at a time.
+
+        Args:
+          source: shares and members.
+          acting_params: of the learner while it plays; on the host.
+          temperature: at which networks sample.
+          seed: integers that the games depend on alone.
+        """
+        plan = plan_games(
+            source.shares,
+            num_games=self._config.games_per_iteration,
+            num_groups=self._config.groups,
+            members=source.members,
+            python_agents=self._config.python_agents,
+            seed=(*seed, 0),
+        )
+        self._members = {name: self._member(name) for name in source.members}
+        acting = self._learning.acting(
+            acting_params,
+            list(self._members.values()),
+            ActingSettings(
+                seed=(*seed, 1),
+                temperature=temperature,
+                sampled_plies=sampled_plies(self._config),
+            ),
+        )
+        return Task(lambda: (plan, self._generator.generate(plan, acting)))
+
+    def _member(self, policy_hash: str) -> Any:
+        if policy_hash in self._members:
+            return self._members[policy_hash]
+        return self._learning.member(self._store.opponent(policy_hash), f"opponent {policy_hash}")
+
+
+def sampled_plies(config: Config) -> int:
+    """Plies of a game whose actions are sampled; the best action is played after them."""
+    return ALL_PLIES if config.temp_threshold is None else config.temp_threshold
+
+
+def temperature_of(config: Config, iteration: int, start_iteration: int) -> float:
+    """The temperature at which the games of an iteration are sampled."""
+    return get_temperature(
+        iteration - 1 - start_iteration,
+        config.total_iterations - start_iteration,
+        config.temperature_start,
+        config.temperature_end,
+        config.temperature_schedule,
+    )

@@ -1,0 +1,140 @@
+"""The files of a run, and the question where a run begins: anew, resumed, or from another run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import IO, Any
+
+from bb_jax import CheckpointError
+
+STEPS = "steps"
+POLICIES = "policies"
+OPPONENTS = "opponents"
+EXPLOITER = "exploiter"
+FINAL_EVALUATION = "final_evaluation.json"
+CONFIGURATION = "config.json"
+_LOCK = ".lock"
+
+
+class RunFolder:
+    """Names the files of one run.
+
+    steps/             full training states (orbax), one folder a step
+    policies/          inference exports, one file for every step that is kept
+    opponents/         checkpoint opponents, by the hash of their parameters
+    exploiter/         the training state of the exploiter in work, if any
+    config.json        the configuration that the run was last started with
+    final_evaluation.json   the table at the end
+    and the files of `train.metrics`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.steps = path / STEPS
+        self.exploiter = path / EXPLOITER
+        self.final_evaluation = path / FINAL_EVALUATION
+        self.configuration = path / CONFIGURATION
+
+    def policy(self, step: int) -> Path:
+        """The inference export of a step."""
+        return self.path / POLICIES / f"{step:06d}.policy"
+
+    def opponent(self, policy_hash: str) -> Path:
+        """The inference export of a checkpoint opponent."""
+        return self.path / OPPONENTS / f"{policy_hash}.policy"
+
+    def make(self) -> None:
+        """Makes the folders.
+
+        Raises:
+          CheckpointError: the file system refuses.
+        """
+        try:
+            for folder in (self.path, self.path / POLICIES, self.path / OPPONENTS):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
+
+    def lock(self) -> IO[str]:
+        """Keeps every other process from training in this folder until the result is closed.
+
+        Raises:
+          CheckpointError: another process holds the lock, or the file cannot be written.
+        """
+        try:
+            file = open(self.path / _LOCK, "a+")  # noqa: SIM115 - held open for the run's life
+        except OSError as error:
+            raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip()
+            file.close()
+            raise CheckpointError(
+                f"{self.path} is being trained by process {holder}; stop that one first"
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        return file
+
+    def has_steps(self) -> bool:
+        """Whether a run has left checkpoints here."""
+        return self.steps.is_dir() and any(entry.name.isdigit() for entry in self.steps.iterdir())
+
+    def drop_policies_except(self, steps: list[int]) -> None:
+        """Removes the exports of steps that are not kept any more."""
+        kept = {self.policy(step) for step in steps}
+        for export in (self.path / POLICIES).glob("*.policy"):
+            if export not in kept:
+                export.unlink(missing_ok=True)
+
+    def adopt_opponents(self, other: RunFolder, hashes: list[str]) -> None:
+        """Copies checkpoint opponents from another run."""
+        for policy_hash in hashes:
+            target = self.opponent(policy_hash)
+            if not target.exists():
+                try:
+                    temporary = target.with_suffix(".tmp")
+                    shutil.copyfile(other.opponent(policy_hash), temporary)
+                    temporary.replace(target)
+                except OSError as error:
+                    raise CheckpointError(
+                        f"cannot copy opponent {policy_hash} from {other.path}: {error.strerror}"
+                    ) from error
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+      CheckpointError: it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from error
+
+
+def parse_reference(reference: str, root: Path) -> tuple[RunFolder, int | None]:
+    """The run folder and step that `RUN` or `RUN@STEP` names.
+
+    Args:
+      reference: RUN is a path, or a name under `root`.
+      root: where runs live.
+
+    Raises:
+      CheckpointError: there is no such run with checkpoints.
+    """
+    name, _, step = reference.partition("@")
+    candidates = [Path(name)] if "/" in name else [root / name, Path(name)]
+    for path in candidates:
+        folder = RunFolder(path)
+        if folder.has_steps():
+            return folder, int(step) if step else None
+    raise CheckpointError(f"there is no run {name} with checkpoints ({candidates[0]} has none)")

@@ -1,0 +1,80 @@
+"""What a run knows beside the arrays on the device; saved as JSON with every checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class GameSource:
+    """What the games of an iteration are generated from, beside the acting parameters.
+
+    Attributes:
+      iteration: the iteration that learns from them.
+      shares: part of the games for each opponent key.
+      members: hashes of the checkpoint opponents among them.
+    """
+
+    iteration: int
+    shares: dict[str, float]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counts over all iterations of a run, those before its start included."""
+
+    games: int = 0
+    positions: int = 0
+    updates: int = 0
+
+    def plus(self, games: int, positions: int, updates: int) -> Totals:
+        """The totals after one more iteration."""
+        return Totals(self.games + games, self.positions + positions, self.updates + updates)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """The state of a run after its last completed iteration.
+
+    Attributes:
+      iteration: completed iterations.
+      start_iteration: the iteration that this run started from: 0, or that of the run that it
+        continues. Schedules span from here to the end.
+      totals: counts.
+      pool: `OpponentPool.state_dict()`.
+      next_games: under a policy lag of one, the source of the next iteration's games, whose
+        acting parameters lie with the arrays; None where they are generated from this state.
+      evaluations: every evaluation so far: iteration and win rate against each opponent.
+      exploit: what the last exploiter achieved (`train.exploit.Exploit.as_json()`), if any.
+    """
+
+    iteration: int
+    start_iteration: int
+    totals: Totals
+    pool: dict[str, Any]
+    next_games: GameSource | None = None
+    evaluations: tuple[dict[str, Any], ...] = ()
+    exploit: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-able values from which `from_json` makes an equal state."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunState:
+        """The state whose `as_json()` was `values`, tuples having become lists."""
+        source = values["next_games"]
+        if source is not None:
+            source = GameSource(source["iteration"], source["shares"], tuple(source["members"]))
+        return cls(
+            iteration=values["iteration"],
+            start_iteration=values["start_iteration"],
+            totals=Totals(**values["totals"]),
+            pool=values["pool"],
+            next_games=source,
+            evaluations=tuple(values["evaluations"]),
+            exploit=values["exploit"],
+        )

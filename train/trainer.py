@@ -1,0 +1,288 @@
+"""The training loop.
+
+An iteration: games are played by the acting parameters against the pool; the learner makes its
+update from them; every `eval_frequency` iterations it is evaluated, which moves the adaptive
+weights; every `checkpoint_frequency` iterations it joins the pool and a checkpoint is saved; after
+every `exploit_patch_interval` iterations an exploiter of it is trained.
+
+Under asynchronous generation the games of iteration i + 1 are played, with the parameters that
+iteration i started from, while iteration i learns: a policy lag of exactly one. (The very first
+iteration has none before it: its games come from its own parameters.)
+
+What is resumed, in this order: the learner's arrays and the run's state (iteration, totals, pool,
+evaluations) after the last completed iteration; under lag one also the parameters and the shares
+that the next games are played with; then the exploiter, if one was in work. All random streams are
+functions of (seed, start, iteration), so nothing else is needed for the same games and updates.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bb_jax import CheckpointError, Hyper
+from eval.matches import MatchResult, evaluate
+from train.checkpointing import SavedState, to_arrays
+from train.config import Config
+from train.display import Display
+from train.exploit import ExploitPatch
+from train.generation import Generator
+from train.interrupt import StopSignals, Task
+from train.learning import Learning
+from train.metrics import MetricsWriter
+from train.opponent_pool import CHECKPOINT_PREFIX, AdaptiveOpponentPool, make_opponent_pool
+from train.playing import GamePlayer, Games, sampled_plies, temperature_of
+from train.rows import Row, evaluation_row, learning_row, time_row
+from train.run_state import GameSource, RunState
+from train.run_store import Origin, RunStore
+from train.schedules import get_entropy_coef, get_learning_rate
+
+# Purposes of random streams, so that no two of them share their numbers.
+INITIALISATION, GAMES, UPDATE, EVALUATION, EXPLOIT, FINAL_EVALUATION = range(6)
+
+
+class Trainer:
+    """Trains one run to its last iteration; `run` may be interrupted and continued elsewhere."""
+
+    def __init__(
+        self,
+        config: Config,
+        origin: Origin,
+        *,
+        store: RunStore,
+        learning: Learning,
+        generator: Generator,
+        metrics: MetricsWriter,
+        display: Display,
+        stop: StopSignals,
+    ):
+        self._config = config
+        self._store = store
+        self._learning = learning
+        self._generator = generator
+        self._metrics = metrics
+        self._display = display
+        self._stop = stop
+        self._player = GamePlayer(config, learning, generator, store)
+        self._exploit = ExploitPatch(config, learning, self._player, store, stop)
+        self._games: Task[Games] | None = None
+
+        #: The run after its last completed iteration, and the arrays that belong to it.
+        self.state: RunState = origin.state
+        self._arrays = origin.arrays or {"learner": to_arrays(self._fresh_learner())}
+        self._learner = learning.state_of(self._arrays["learner"], origin.description)
+        self._pool = make_opponent_pool(config, self.state.pool)
+
+    def _fresh_learner(self) -> Any:
+        words = np.random.SeedSequence(list(self._seed(INITIALISATION, 0))).generate_state(1)
+        return self._learning.fresh_state(int(words[0]))
+
+    def _seed(self, purpose: int, iteration: int) -> tuple[int, ...]:
+        return (self._config.seed, self.state.start_iteration, purpose, iteration)
+
+    def run(self) -> None:
+        """Iterates to `total_iterations`; whatever ends it early, what is completed is saved first.
+
+        Raises:
+          Interrupted: after a signal.
+          GenerationError, MetricsError: what the run cannot go on from.
+          CheckpointError: a checkpoint cannot be written.
+        """
+        try:
+            while self.state.iteration < self._config.total_iterations:
+                self._patch_exploits()
+                self._iterate()
+            self._store.wait()
+        except CheckpointError:
+            raise
+        except Exception:
+            if self.state.iteration > self.state.start_iteration:
+                self._save(None)
+                self._store.wait()
+            raise
+
+    def final_evaluation(self) -> list[MatchResult]:
+        """The table at the end: the policy, playing its best action, against `eval_opponents`.
+
+        It is left in the run's folder, where the same command finds it the next time.
+        """
+        policy = self._learning.greedy(self._arrays["learner"]["params"])
+        results = self._evaluate(policy, self._config.final_eval_games, FINAL_EVALUATION)
+        self._store.note_final_evaluation(self.state.iteration, results)
+        return results
+
+    # ---------------------------------------------------------------------------------------
+    # One iteration
+    # ---------------------------------------------------------------------------------------
+
+    def _iterate(self) -> None:
+        config, began = self._config, time.perf_counter()
+        iteration = self.state.iteration + 1
+
+        # Games.
+        if self._games is None:
+            self._games = self._begin_games(*self._next_source())
+        plan, rollout = self._games.result(self._stop)
+        self._games = None
+        waited = time.perf_counter()
+        next_source = None
+        if config.async_game_generation:
+            next_source = self._current_source(iteration + 1)
+            if iteration < config.total_iterations:
+                self._games = self._begin_games(next_source, self._arrays["learner"]["params"])
+
+        # Learning.
+        hyper, learner = self._hyper(iteration), self._learner
+        seed = self._seed(UPDATE, iteration)
+        update = Task(lambda: self._learning.learn(learner, rollout, hyper, seed))
+        self._learner, measured = update.result(self._stop)
+        arrays = {"learner": to_arrays(self._learner)}
+        if next_source is not None:
+            arrays["acting"] = self._arrays["learner"]["params"]
+        learned = time.perf_counter()
+
+        # Evaluation, and what the pool learns from it.
+        row = learning_row(iteration, plan, rollout, hyper, measured)
+        row |= {f"weight/{name}": share for name, share in self._pool.shares().items()}
+        results: list[MatchResult] = []
+        if iteration % config.eval_frequency == 0:
+            policy = self._learning.greedy(arrays["learner"]["params"])
+            results = self._evaluate(policy, config.eval_games, EVALUATION)
+            row |= evaluation_row(results)
+            if isinstance(self._pool, AdaptiveOpponentPool):
+                named = {r.opponent: r.win_rate for r in results if r.opponent in self._pool.named}
+                self._pool.update_weights_from_win_rates(named)
+        evaluated = time.perf_counter()
+
+        # The state that a signal saves from here on.
+        due = iteration % config.checkpoint_frequency == 0
+        if due:
+            self._pool.add_checkpoint(self._store.add_opponent(arrays["learner"]["params"]))
+        state = self._state_after(row, results, next_source)
+        row |= time_row(
+            seconds=time.perf_counter() - began,
+            waiting=waited - began,
+            learning=learned - waited,
+            evaluation=evaluated - learned,
+            rollout=rollout,
+        )
+        row["time/workers_replaced"] = self._generator.workers_replaced
+        last = iteration == config.total_iterations
+        row["checkpoint"] = iteration if due or last else None
+        self._display.update(self._metrics.write(row))
+        # Not before its row is written: a state that is saved has all its metrics.
+        self._arrays, self.state = arrays, state
+        if row["checkpoint"] is not None:
+            self._save(row.get("eval/mean_win_rate"))
+
+    def _state_after(
+        self, row: Row, results: list[MatchResult], next_source: GameSource | None
+    ) -> RunState:
+        """The run's state after the iteration of `row`, which gets the totals."""
+        row["updates"] = int(row["train/minibatches_applied"])
+        totals = self.state.totals.plus(row["games"], row["positions"], row["updates"])
+        row |= {"total/games": totals.games, "total/positions": totals.positions}
+        row["total/updates"] = totals.updates
+        exploit = self.state.exploit
+        if exploit is not None and exploit["iteration"] == self.state.iteration:
+            row |= {f"exploit/{name}": value for name, value in exploit.items()}
+        evaluations = self.state.evaluations
+        if results:
+            win_rates = {result.opponent: result.win_rate for result in results}
+            evaluations += ({"iteration": row["iteration"], "win_rates": win_rates},)
+        return replace(
+            self.state,
+            iteration=row["iteration"],
+            totals=totals,
+            pool=self._pool.state_dict(),
+            next_games=next_source,
+            evaluations=evaluations,
+        )
+
+    def _save(self, mean_win_rate: float | None) -> None:
+        self._store.save(SavedState(self._arrays, self.state.as_json()), mean_win_rate)
+
+    def _hyper(self, iteration: int) -> Hyper:
+        """The coefficients of an iteration; schedules span the run from its start."""
+        config, start = self._config, self.state.start_iteration
+        done, total = iteration - 1 - start, config.total_iterations - start
+        entropy_coef = config.ppo_config.entropy_coef
+        if config.entropy_schedule != "none":
+            entropy_coef = get_entropy_coef(
+                done, total, config.entropy_start, config.entropy_end, config.entropy_schedule
+            )
+        return Hyper(
+            learning_rate=get_learning_rate(
+                done,
+                total,
+                config.ppo_config.learning_rate,
+                config.lr_schedule,
+                config.min_learning_rate,
+                config.lr_warmup_iterations,
+            ),
+            entropy_coef=entropy_coef,
+            temperature=temperature_of(config, iteration, start),
+            sampled_plies=sampled_plies(config),
+        )
+
+    def _evaluate(self, policy: Any, games: int, purpose: int) -> list[MatchResult]:
+        config = self._config
+        # The same deals at every evaluation, so that two of them differ by the policy alone.
+        words = np.random.SeedSequence([config.seed, purpose]).generate_state(1)
+        task = Task(
+            lambda: evaluate(policy, config.eval_opponents, games, int(words[0]), config.scoring)
+        )
+        return task.result(self._stop)
+
+    # ---------------------------------------------------------------------------------------
+    # Games and exploiters
+    # ---------------------------------------------------------------------------------------
+
+    def _current_source(self, iteration: int) -> GameSource:
+        """What games come from that are begun with the pool as it is."""
+        shares = self._pool.shares()
+        members = (key for key in shares if key.startswith(CHECKPOINT_PREFIX))
+        hashes = tuple(key.removeprefix(CHECKPOINT_PREFIX) for key in members)
+        return GameSource(iteration, shares, hashes)
+
+    def _next_source(self) -> tuple[GameSource, Any]:
+        """Source and acting parameters of the next iteration's games, which nobody has begun."""
+        if self.state.next_games is not None:
+            return self.state.next_games, self._arrays["acting"]
+        source = self._current_source(self.state.iteration + 1)
+        return source, self._arrays["learner"]["params"]
+
+    def _begin_games(self, source: GameSource, acting_params: Any) -> Task[Games]:
+        temperature = temperature_of(self._config, source.iteration, self.state.start_iteration)
+        seed = self._seed(GAMES, source.iteration)
+        return self._player.begin(source, acting_params, temperature, seed)
+
+    def _patch_exploits(self) -> None:
+        """Trains an exploiter of the last completed iteration where one is due and not yet done."""
+        iteration, done = self.state.iteration, self.state.exploit
+        if not self._exploit.due(iteration) or (done and done["iteration"] == iteration):
+            return
+        self._stop.check()
+        if self._games is not None:
+            # The workers play one iteration's games at a time; the result stays in the task.
+            self._games.result(self._stop)
+        found = self._exploit.train(
+            iteration,
+            self._arrays["learner"],
+            self._hyper(iteration + 1),
+            self._seed(EXPLOIT, iteration),
+            self._metrics.log.info,
+        )
+        verdict = "joins the pool" if found.joined else "does not join the pool"
+        text = (
+            f"exploiter of iteration {iteration}: win rate {found.win_rate:.3f} "
+            f"over {found.games} games, {verdict}"
+        )
+        self._metrics.log.info(text)
+        self._display.message(text)
+        if found.joined:
+            self._pool.add_exploiter(found.joined)
+        self.state = replace(self.state, pool=self._pool.state_dict(), exploit=found.as_json())
