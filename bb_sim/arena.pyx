@@ -133,15 +133,19 @@ cdef class Arena:
 
     def __init__(self, num_slots, scoring="points", stop_when_decided=True, *,
                  observations=None, deciders=None):
+        if num_slots != self._num_slots:
+            raise ValueError(f"this arena has {self._num_slots} slots for good, not {num_slots}")
         if scoring not in SCORINGS:
             raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, not {scoring!r}")
         self._scoring = SCORINGS.index(scoring)
         self._stop_when_decided = stop_when_decided
         self.observations = _buffer(observations, "observations", (num_slots, ROW), np.uint8)
         self.deciders = _buffer(deciders, "deciders", (num_slots,), np.uint8)
-        self.games = np.full(num_slots, NO_GAME, np.int32)
-        self._observations, self._deciders = self.observations, self.deciders
-        self._games = self.games
+        games = np.full(num_slots, NO_GAME, np.int32)
+        self._observations, self._deciders, self._games = self.observations, self.deciders, games
+        # What the arena indexes by is the caller's to read only.
+        self.games = games.view()
+        self.games.flags.writeable = False
         self.start(np.zeros(0, np.uint64), np.zeros((0, 2), np.uint8))
 
     @property
@@ -162,6 +166,7 @@ cdef class Arena:
           trajectories: int32 [G, 2], with `rollout`: the trajectory of each seat, -1 for none.
           margin_weight: weight of the margin in the recorded reward.
         """
+        cdef double weight = margin_weight
         seeds = np.ascontiguousarray(seeds)
         controllers = np.ascontiguousarray(controllers)
         if seeds.dtype != np.uint64 or seeds.ndim != 1:
@@ -186,11 +191,10 @@ cdef class Arena:
         self._seeds, self._controllers = seeds.copy(), controllers.copy()
         self._trajectories, self._record = trajectories, rollout
         self._margins, self._outcomes = self.margins, self.outcomes
-        self._margin_weight = margin_weight
+        self._margin_weight = weight
         self._num_games, self._next_game, self._pending = num_games, 0, 0
         self.observations[:] = 0
         self.deciders[:] = NO_DECISION
-        self.games[:] = NO_GAME
         cdef int slot
         with nogil:
             for slot in range(self._num_slots):
@@ -200,8 +204,8 @@ cdef class Arena:
     def _checked_trajectories(self, rollout, trajectories, controllers):
         if not isinstance(rollout, RolloutBuffer):
             raise ValueError("rollout must be a RolloutBuffer")
-        trajectories = np.array(trajectories, np.int32, order="C")
-        if trajectories.shape != controllers.shape:
+        trajectories = np.asarray(trajectories)
+        if trajectories.dtype.kind not in "iu" or trajectories.shape != controllers.shape:
             raise ValueError(f"trajectories must be an int32 array of shape {controllers.shape}")
         used = trajectories[trajectories >= 0]
         if used.size and used.max() >= len(rollout.lengths):
@@ -210,7 +214,7 @@ cdef class Arena:
             raise ValueError("a trajectory belongs to one seat of one game")
         if (controllers[trajectories >= 0] < EXTERNAL).any():
             raise ValueError("only the decisions of external policies are recorded")
-        return trajectories
+        return np.maximum(trajectories, -1).astype(np.int32, order="C")
 
     def step(self, actions, log_probs=None):
         """Plays the decisions, and each slot on to its next one.
@@ -238,7 +242,7 @@ cdef class Arena:
             raise ValueError(f"{name} is not legal in slot {illegal} (game {self._games[illegal]})")
         with nogil:
             for slot in range(self._num_slots):
-                if self._deciders[slot] == _NOTHING or chosen[slot] == _NOTHING:
+                if self._games[slot] == NO_GAME or chosen[slot] == _NOTHING:
                     continue
                 if self._record is not None:
                     self._record_decision(slot, chosen[slot], acting[slot])
@@ -266,7 +270,7 @@ cdef class Arena:
         """The first slot whose action is not legal, or -1."""
         cdef int slot
         for slot in range(self._num_slots):
-            if self._deciders[slot] == _NOTHING or chosen[slot] == _NOTHING:
+            if self._games[slot] == NO_GAME or chosen[slot] == _NOTHING:
                 continue
             if chosen[slot] >= NUM_ACTIONS or not (legal_mask(&self._slots[slot]) >> chosen[slot]) & 1:
                 return slot
@@ -322,6 +326,8 @@ cdef class Arena:
         if trajectory < 0:
             return
         t = self._record._lengths[trajectory]
+        if not 0 <= t < _MAX_DECISIONS:
+            return  # somebody else writes to this trajectory
         memcpy(&self._record._observations[trajectory, t, 0], &self._observations[slot, 0], ROW)
         self._record._actions[trajectory, t] = action
         self._record._log_probs[trajectory, t] = log_prob

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -25,6 +26,7 @@ from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch
 from bb_sim.opponents import play_opponents
 
 TURNS = 24
+THREADED_BATCHES = 16
 PYTHON_GAMES = 20
 GAMES_TO_WEIGH = 1 << 20
 
@@ -48,32 +50,36 @@ class Benchmark:
     repeats: int
 
     def rows(self) -> Iterator[Row]:
+        weight = bytes_a_game()  # before anything else has raised the peak
         yield from self.random_games()
         yield from self.opponents()
         yield from self.python_engine()
-        weight = bytes_a_game()
         yield Row("memory", "bytes a game", weight, weight, weight)
 
     def random_games(self) -> Iterator[Row]:
         """Legal actions, uniform choice, turn and end check; the deal is not timed."""
-        batch = GameBatch(self.games)
-        rows = np.empty((self.games, OBSERVATION_SIZE), np.uint8)
-        seeds = np.arange(self.games, dtype=np.uint64)
+        small = GameBatch(self.games)
+        # A small batch is over before a second thread has started.
+        large = GameBatch(THREADED_BATCHES * self.games)
+        observations = np.empty((self.games, OBSERVATION_SIZE), np.uint8)
 
-        def row(name: str, play: Callable[[], int]) -> Row:
+        def row(name: str, batch: GameBatch, play: Callable[[], int]) -> Row:
             rates = []
             for _ in range(self.repeats):
-                batch.reset(seeds)
+                batch.reset(np.arange(len(batch), dtype=np.uint64))
                 steps, seconds = timed(play)
                 rates.append(steps / seconds)
-            return summary(name, "steps/s", rates)
+            return summary(f"random games{name}", "steps/s", rates)
 
-        yield row("random games", batch.play_random)
-        yield row("random games, observations", lambda: batch.play_random(observations=rows))
-        yield row(
-            "random games, stop_when_decided", lambda: batch.play_random(stop_when_decided=True)
-        )
-        yield row("random games, 2 threads", lambda: batch.play_random(num_threads=2))
+        yield row("", small, small.play_random)
+        yield row(", observations", small, lambda: small.play_random(observations=observations))
+        yield row(", stop_when_decided", small, lambda: small.play_random(stop_when_decided=True))
+        for threads in (1, 2):
+            yield row(
+                f", {THREADED_BATCHES} batches, threads: {threads}",
+                large,
+                partial(large.play_random, threads),
+            )
 
     def opponents(self) -> Iterator[Row]:
         """Each opponent against itself: its choice and the turn, the deal included."""
@@ -88,10 +94,9 @@ class Benchmark:
         for name in OPPONENTS:
             times = [1e6 * seconds / (TURNS * self.games) for seconds in seconds_of(name)]
             yield summary(f"opponent {name}", "µs/move", times)
-        for num_threads in (1, 2):
-            threads = "" if num_threads == 1 else f", {num_threads} threads"
-            rates = [self.games / seconds for seconds in seconds_of("heuristic", num_threads)]
-            yield summary(f"heuristic against heuristic{threads}", "games/s", rates)
+        for threads in (1, 2):
+            rates = [self.games / seconds for seconds in seconds_of("heuristic", threads)]
+            yield summary(f"heuristic games, threads: {threads}", "games/s", rates)
 
     def python_engine(self) -> Iterator[Row]:
         """The tests' plain-Python rules at the same work, where the tests are at hand."""
@@ -138,13 +143,13 @@ def bytes_a_game() -> float:
 
 def print_table(rows: list[Row]) -> None:
     """Rows in columns that stay apart without a terminal, too."""
-    print(f"{'':36}{'median':>13}{'lowest':>13}{'highest':>13}")
+    print(f"{'':38}{'median':>13}{'lowest':>13}{'highest':>13}")
     for row in rows:
         values = (row.median, row.lowest, row.highest)
         columns = "".join(
             f"{value:13,.3f}" if value < 10 else f"{value:13,.0f}" for value in values
         )
-        print(f"{row.name:36}{columns}  {row.unit}")
+        print(f"{row.name:38}{columns}  {row.unit}")
 
 
 def at_least_one(text: str) -> int:

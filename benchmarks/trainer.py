@@ -18,9 +18,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from train.metrics import Row, read_metrics
+from train.metrics import read_metrics
+from train.rows import Row
 
-WARM_UP = 3
+# Iterations that compile.
+WARM_UP = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ CASES = (
             # Without early stopping all four epochs are paid for.
             "ppo_config.target_kl=null",
         ),
-        6,
+        3,
     ),
 )
 

@@ -96,11 +96,13 @@ class Acting:
         policies = np.bincount(deciders, minlength=len(self._members) + 1)
         if policies[0]:
             pending.add(None, self._pass(self._learner, observations, group, ply, 0))
-        for index in np.flatnonzero(policies[1 : len(self._members) + 1]):
-            slots = np.flatnonzero(deciders == index + 1)
+        for index, params in enumerate(self._members, start=1):
+            if not policies[index]:
+                continue
+            slots = np.flatnonzero(deciders == index)
             rows = np.zeros((_padded_size(len(slots), num_slots), observations.shape[1]), np.uint8)
             rows[: len(slots)] = observations[slots]
-            packed = self._pass(self._members[index], rows, group, ply, int(index) + 1)
+            packed = self._pass(params, rows, group, ply, index)
             pending.add(slots, packed)
         return pending
 

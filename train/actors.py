@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection as mp_connection
 from multiprocessing.connection import Connection
@@ -66,10 +67,9 @@ class Actors:
 
     def _command(self, command: int, group: int) -> None:
         self._busy[group] = time.monotonic()
-        try:
+        # A dead worker does not take it; `replies` notices that and replaces the worker.
+        with suppress(OSError):
             self._owner(group).connection.send_bytes(COMMAND.pack(command, group))
-        except OSError:
-            pass  # a dead worker; `replies` notices and replaces it
 
     def _owner(self, group: int) -> _Worker:
         return self._workers[group % len(self._workers)]
@@ -142,10 +142,8 @@ class Actors:
     def close(self) -> int:
         """Stops all workers within seconds; returns how many ended by themselves."""
         for worker in self._workers:
-            try:
+            with suppress(OSError):
                 worker.connection.send_bytes(COMMAND.pack(QUIT, 0))
-            except OSError:
-                pass
         deadline = time.monotonic() + _STOP_SECONDS
         finished = 0
         for worker in self._workers:

@@ -15,6 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bb_sim import OPPONENTS
+
 # Iterations whose mean duration tells the time left.
 _RECENT = 20
 _LINE_SECONDS = 2.0
@@ -229,12 +231,15 @@ class Display:
 
 
 def _win_rates(row: Mapping[str, Any]) -> dict[str, float]:
-    """Win rates by opponent of a row's evaluation; empty where there was none."""
-    return {
+    """Win rates by opponent of a row's evaluation, the simulator's own opponents first and in
+    their order; empty where there was none."""
+    found = {
         key.removeprefix("eval/").removesuffix("/win_rate"): float(value)
         for key, value in row.items()
         if key.startswith("eval/") and key.endswith("/win_rate") and _is_number(value)
     }
+    known = [name for name in OPPONENTS if name in found]
+    return {name: found[name] for name in dict.fromkeys([*known, *found])}
 
 
 def _is_number(value: object) -> bool:

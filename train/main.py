@@ -107,6 +107,8 @@ def _train(config: Config, resume_step: int | None) -> None:
 
     from train.run_store import RunStore
 
+    # Orbax warns at every step that was not evaluated.
+    logging.getLogger("absl").setLevel(logging.ERROR)
     store = RunStore(config)
     try:
         origin = store.resume(resume_step, _note) if resuming else store.begin()

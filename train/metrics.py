@@ -19,26 +19,28 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, Any, Literal, TypeGuard
+from typing import IO, Any, Literal
 
 import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
-METRICS_FILE = "training_metrics.jsonl"
+from eval.metrics_reading import METRICS_FILE as METRICS_FILE
+from eval.metrics_reading import MetricsError as MetricsError
+from eval.metrics_reading import Row, Value, clear_errors, complete_lines, is_count
+from eval.metrics_reading import read_metrics as read_metrics
+
 SUMMARY_FILE = "summary.json"
 LOG_FILE = "training.log"
 TENSORBOARD_FOLDER = "tensorboard"
 # A flush of an event file waits for the disk.
 _EVENTS_FLUSH_SECONDS = 5.0
 
-Value = float | int | bool | str | None
-Row = dict[str, Value]
 Direction = Literal["max", "min"]
 
 # Patterns of keys, and whether the largest or the smallest value is the best; the first one holds.
@@ -51,59 +53,6 @@ DIRECTIONS: Mapping[str, Direction] = {
 }
 
 
-class MetricsError(Exception):
-    """Metrics cannot be written or read; its text is one clear sentence for the user."""
-
-
-@contextmanager
-def _clear_errors(path: Path, what: str = "write") -> Iterator[None]:
-    """Turns an operating system's refusal into a sentence that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise MetricsError(f"cannot {what} {path}: {error.strerror or error}") from error
-
-
-def read_metrics(path: Path) -> list[Row]:
-    """The complete rows of a metrics file, or of the one in a run folder; a torn end is left out.
-
-    Raises:
-      MetricsError: the file is missing, or a line before its last one is damaged.
-    """
-    path = path / METRICS_FILE if path.is_dir() else path
-    return [row for _, row in _complete_lines(path)]
-
-
-def _complete_lines(path: Path) -> list[tuple[bytes, Row]]:
-    """The lines of a metrics file with what they say, without a torn last line."""
-    with _clear_errors(path, "read"):
-        lines = path.read_bytes().split(b"\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    complete: list[tuple[bytes, Row]] = []
-    for number, line in enumerate(lines, start=1):
-        row = _parse(line)
-        if row is not None:
-            complete.append((line, row))
-        elif number < len(lines):
-            raise MetricsError(f"{path} is damaged: line {number} is not a row of metrics")
-    return complete
-
-
-def _parse(line: bytes) -> Row | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(row, dict) or not _is_count(row.get("iteration")):
-        return None
-    return row
-
-
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
 def replace_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Writes a file so that readers and crashes see the old content or the new, never a part.
 
@@ -111,7 +60,7 @@ def replace_file(path: Path, data: bytes, *, sync: bool = False) -> None:
       MetricsError: the operating system refuses; the old file is still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with _clear_errors(path):
+    with clear_errors(path):
         try:
             with open(temporary, "wb") as file:
                 file.write(data)
@@ -175,7 +124,7 @@ class MetricsWriter:
         self._rows: IO[bytes] | None = None
         self._next_flush = 0.0
         self._purge_step: int | None = None
-        with _clear_errors(self._folder):
+        with clear_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         self.log, self._handler = _open_log(self._folder / LOG_FILE)
         try:
@@ -213,13 +162,13 @@ class MetricsWriter:
         """
         plain = {key: plain_value(key, row[key]) for key in sorted(row, key=_order)}
         iteration = plain.get("iteration")
-        if not _is_count(iteration) or iteration <= self._last_iteration:
+        if not is_count(iteration) or iteration <= self._last_iteration:
             raise ValueError(
                 f"iteration must be an integer above {self._last_iteration}, not {iteration!r}"
             )
         path = self._folder / METRICS_FILE
         line = json.dumps(plain, allow_nan=False).encode() + b"\n"
-        with _clear_errors(path):
+        with clear_errors(path):
             if self._rows is None:
                 self._rows = open(path, "ab", buffering=0)  # noqa: SIM115 (closed in `close`)
             written = self._rows.write(line)
@@ -250,7 +199,7 @@ class MetricsWriter:
     def sync(self) -> None:
         """Waits until the rows written so far are on the disk."""
         if self._rows is not None:
-            with _clear_errors(self._folder / METRICS_FILE):
+            with clear_errors(self._folder / METRICS_FILE):
                 os.fsync(self._rows.fileno())
 
     def close(self) -> None:
@@ -259,7 +208,7 @@ class MetricsWriter:
             self._close_files()
         finally:
             self.log.removeHandler(self._handler)
-            with _clear_errors(self._folder / LOG_FILE):
+            with clear_errors(self._folder / LOG_FILE):
                 self._handler.close()
 
     def _close_files(self) -> None:
@@ -268,7 +217,7 @@ class MetricsWriter:
         if rows is not None:
             rows.close()
         if events is not None:
-            with _clear_errors(self._folder / TENSORBOARD_FOLDER):
+            with clear_errors(self._folder / TENSORBOARD_FOLDER):
                 events.close()
 
     def _reload(self, up_to: int | None) -> int:
@@ -281,14 +230,14 @@ class MetricsWriter:
             return 0
         kept = 0
         data = b""
-        for line, row in _complete_lines(path):
+        for line, row in complete_lines(path):
             iteration = row["iteration"]
             assert isinstance(iteration, int)
             if up_to is None or iteration <= up_to:
                 data += line + b"\n"
                 self._note(row)
                 kept += 1
-        with _clear_errors(path, "read"):
+        with clear_errors(path, "read"):
             changed = path.read_bytes() != data
         if changed:
             replace_file(path, data, sync=True)
@@ -345,7 +294,7 @@ class MetricsWriter:
             if key != "iteration" and isinstance(value, int | float)
         }
         values = [Summary.Value(tag=key, simple_value=value) for key, value in numbers.items()]
-        with _clear_errors(self._folder / TENSORBOARD_FOLDER):
+        with clear_errors(self._folder / TENSORBOARD_FOLDER):
             events = self._events = self._events or self._open_events()
             events.write_event(
                 Event(step=step, wall_time=time.time(), summary=Summary(value=values))
@@ -377,13 +326,13 @@ class _LogHandler(logging.FileHandler):
     """A file handler whose failures reach the caller: logging prints them and goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        with _clear_errors(Path(self.baseFilename)):
+        with clear_errors(Path(self.baseFilename)):
             raise
 
 
 def _open_log(path: Path) -> tuple[logging.Logger, logging.Handler]:
     """A logger of its own for one training.log, so that runs in one process do not mix."""
-    with _clear_errors(path):
+    with clear_errors(path):
         handler = _LogHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.Logger("training", level=logging.INFO)

@@ -1,4 +1,4 @@
-"""What a run keeps on disk: training states, inference exports, checkpoint opponents; and its origin."""
+"""What a run keeps on disk: training states, exports, checkpoint opponents; and its origin."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class RunStore:
     def begin(self) -> Origin:
         """The beginning of a new run: fresh, or from another run where `resume_from` names one.
 
-        From another run come parameters, optimizer state, iteration, totals and pool members; random
-        streams, adaptive weights and metrics are the new run's own.
+        From another run come parameters, optimizer state, iteration, totals and pool members;
+        random streams, adaptive weights and metrics are the new run's own.
 
         Raises:
           CheckpointError: the other run's checkpoint is missing, damaged or of another

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import shared_memory
 
@@ -62,8 +63,6 @@ class SharedArrays:
         self._arrays.clear()
         if self._owner:
             self._memory.unlink()
-        try:
+        # Where a view is still alive the mapping goes with it; the name is gone already.
+        with suppress(BufferError):
             self._memory.close()
-        except BufferError:
-            # A view is still alive somewhere; the mapping goes with it, the name is gone already.
-            pass

@@ -45,10 +45,6 @@ def to_action(move: Move) -> Action:
     return Action(*move)
 
 
-def to_move(action: Action) -> Move:
-    return action.species, action.params
-
-
 def id_of(move: Move) -> int:
     return MOVES.index(move)
 

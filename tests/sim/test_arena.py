@@ -41,7 +41,7 @@ def play_out(arena: Arena, **recording) -> list[tuple[int, bytes, int]]:
     return decisions
 
 
-def play_by_hand(seed: int, stop_when_decided: bool):
+def play_by_hand(seed: int | np.uint64, stop_when_decided: bool):
     """The same game through the Python face: its rows, actions and final state."""
     state, rows, actions = new_game(int(seed)), [], []
     while not (is_decided(state) if stop_when_decided else is_terminal(state)):

@@ -256,11 +256,14 @@ def test_the_first_player_changes_nothing_of_the_deal(seed, num_players, data):
     assert c_state_to_python(batch, 0) == replace(dealt, to_move=first_player)
 
 
-def test_different_seeds_deal_different_games():
-    assert (
-        len({bb_sim.new_game(seed).hands + bb_sim.new_game(seed).decks for seed in range(500)})
-        == 500
-    )
+def test_every_bit_of_a_seed_matters():
+    seeds = {
+        *range(500),
+        *(1 << bit for bit in range(64)),
+        *(2**64 - 1 - bit for bit in range(500)),
+    }
+    deals = {bb_sim.new_game(seed) for seed in seeds}
+    assert len(deals) == len(seeds)
 
 
 @settings(max_examples=50)

@@ -1,7 +1,7 @@
 """Uniformly random play: deals and choices are uniform, and the published figures come out.
 
-In the figures both sides are estimates from 20,000 games, so that a difference has sqrt(2) times the standard
-error of one; the tolerance is 4 of those, and half a unit of the last published digit.
+Both sides of a figure are estimates from 20,000 games, so that a difference has sqrt(2) times the
+standard error of one; the tolerance is 4 of those, and half a unit of the last published digit.
 """
 
 from math import sqrt

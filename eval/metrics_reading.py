@@ -1,0 +1,72 @@
+"""Reads the metrics of a run: one JSON object a line, whose last line a crash may have torn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeGuard
+
+METRICS_FILE = "training_metrics.jsonl"
+
+Value = float | int | bool | str | None
+Row = dict[str, Value]
+
+
+class MetricsError(Exception):
+    """Metrics cannot be written or read; its text is one clear sentence for the user."""
+
+
+@contextmanager
+def clear_errors(path: Path, what: str = "write") -> Iterator[None]:
+    """Turns an operating system's refusal into a MetricsError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise MetricsError(f"cannot {what} {path}: {error.strerror or error}") from error
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """The complete rows of a metrics file, or of the one in a run folder; a torn end is left out.
+
+    Raises:
+      MetricsError: the file is missing, or a line before its last one is damaged.
+    """
+    path = path / METRICS_FILE if path.is_dir() else path
+    return [row for _, row in complete_lines(path)]
+
+
+def complete_lines(path: Path) -> list[tuple[bytes, Row]]:
+    """The lines of a metrics file with what they say, without a torn last line.
+
+    Raises:
+      MetricsError: as in `read_metrics`.
+    """
+    with clear_errors(path, "read"):
+        lines = path.read_bytes().split(b"\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    complete: list[tuple[bytes, Row]] = []
+    for number, line in enumerate(lines, start=1):
+        row = _parse(line)
+        if row is not None:
+            complete.append((line, row))
+        elif number < len(lines):
+            raise MetricsError(f"{path} is damaged: line {number} is not a row of metrics")
+    return complete
+
+
+def _parse(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(row, dict) or not is_count(row.get("iteration")):
+        return None
+    return row
+
+
+def is_count(value: object) -> TypeGuard[int]:
+    """Whether a value can be the number of an iteration."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
