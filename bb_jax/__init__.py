@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from bb_jax.inference import make_policy_step as make_policy_step
     from bb_jax.learner import Hyper as Hyper
     from bb_jax.learner import LearnerState as LearnerState
-    from bb_jax.learner import Rollout as Rollout
     from bb_jax.learner import init_state as init_state
     from bb_jax.learner import make_update as make_update
     from bb_jax.networks import build_network as build_network
     from bb_jax.networks import init_params as init_params
+    from bb_jax.placement import replicate as replicate
     from bb_jax.policy_file import CheckpointError as CheckpointError
     from bb_jax.policy_file import Policy as Policy
     from bb_jax.policy_file import load_policy as load_policy
     from bb_jax.policy_file import policy_hash as policy_hash
     from bb_jax.policy_file import resolve_checkpoint as resolve_checkpoint
     from bb_jax.policy_file import save_policy as save_policy
+    from bb_jax.rollouts import Rollout as Rollout
 
 _MODULE_OF = {
     "NetworkConfig": "config",
@@ -35,17 +36,18 @@ _MODULE_OF = {
     "make_policy_step": "inference",
     "Hyper": "learner",
     "LearnerState": "learner",
-    "Rollout": "learner",
     "init_state": "learner",
     "make_update": "learner",
     "build_network": "networks",
     "init_params": "networks",
+    "replicate": "placement",
     "CheckpointError": "policy_file",
     "Policy": "policy_file",
     "load_policy": "policy_file",
     "policy_hash": "policy_file",
     "resolve_checkpoint": "policy_file",
     "save_policy": "policy_file",
+    "Rollout": "rollouts",
 }
 
 __all__ = list(_MODULE_OF)

@@ -98,7 +98,7 @@ def make_policy_step(
             )
         parts = observations.reshape(len(devices), size // len(devices), -1)
         result = compiled(
-            params, parts, key, np.float32(temperature), np.int32(sampled_plies)
+            params, parts, np.asarray(key, np.uint32), np.float32(temperature), np.int32(sampled_plies)
         )
         return result.reshape(2, size)
 

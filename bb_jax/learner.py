@@ -21,6 +21,7 @@ from bb_jax.losses import Batch, LossStats, ppo_loss
 from bb_jax.networks import init_params
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
+from bb_jax.placement import local, replicate
 from bb_jax.proximal import prepare_batch
 from bb_jax.rollouts import Rollout, pad_rollout
 
@@ -168,7 +169,6 @@ def make_update(
       ValueError: by `update`, on a rollout that does not fit (see `pad_rollout`).
     """
     devices = list(devices) if devices is not None else jax.devices()
-    local_devices = [device for device in devices if device.process_index == jax.process_index()]
     optimizer = make_optimizer(config.max_grad_norm)
     device_rows = -(-config.minibatch_size // len(devices))
     if slice_rows is None:
@@ -333,17 +333,21 @@ def make_update(
         devices=devices,
     )
 
+    replicated = jax.tree.leaves(replicate(np.int8(0), devices))[0].sharding
+
     def update(
         state: LearnerState, rollout: Rollout, hyper: Hyper, key: Any
     ) -> tuple[LearnerState, Metrics]:
-        parts = pad_rollout(rollout, capacity, len(local_devices))
-        hyper = Hyper(
+        parts = pad_rollout(rollout, capacity, len(local(devices)))
+        scalars = Hyper(
             np.float32(hyper.learning_rate),
             np.float32(hyper.entropy_coef),
             np.float32(hyper.temperature),
             np.int32(hyper.sampled_plies),
         )
-        state, metrics = compiled(state, parts, hyper, key)
-        return state, metrics
+        if any(getattr(leaf, "sharding", None) != replicated for leaf in jax.tree.leaves(state)):
+            state = replicate(state, devices)
+        new_state, metrics = compiled(state, parts, scalars, np.asarray(key, np.uint32))
+        return new_state, metrics
 
     return update

@@ -1,80 +1,239 @@
-"""Inference exports of policies: one small file each."""
+"""Policy files: a network's parameters with what is needed to play, in one file.
 
-from __future__ import annotations
+A file is a MessagePack map: "format" and "version", "network" (the configuration), "scoring",
+"metadata" (JSON text), "hash" (of the parameters) and "params" (as flax serializes them). It needs
+no optimizer, no device layout and no orbax, and is written whole or not at all.
+"""
 
 import dataclasses
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.linen as nn
+import flax.serialization
 import jax
 import numpy as np
-from flax import serialization, traverse_util
 
+from bb_jax import features
 from bb_jax.config import NetworkConfig
-from bb_jax.networks import build_network, init_params
+from bb_jax.networks import build_network
 
-_FORMAT = "beasty-bar policy"
+Params = Any
+
+_FORMAT = "beasty-bar-policy"
 _VERSION = 1
+_SUFFIX = ".policy"
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be used; the text is one clear sentence."""
+    """A checkpoint that cannot be found, read, written or used; the message is one sentence."""
 
 
 class Policy(NamedTuple):
+    """A network that can play.
+
+    Attributes:
+      network: the module.
+      params: its parameters, numpy arrays.
+      network_config: its configuration.
+      scoring: "points" or "animals".
+      metadata: what was saved with it.
+    """
+
     network: nn.Module
-    params: Any
+    params: Params
     network_config: NetworkConfig
     scoring: str
     metadata: dict[str, Any]
 
 
-def save_policy(path, params, network_config, scoring, metadata) -> None:
-    content = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "network_config": json.dumps(dataclasses.asdict(network_config)),
-        "scoring": scoring,
-        "metadata": json.dumps(metadata),
-        "params": serialization.to_state_dict(jax.device_get(params)),
-    }
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        temporary.write_bytes(serialization.msgpack_serialize(content))
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
+    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [
+        ("/".join(str(entry.key) for entry in path), np.asarray(leaf)) for path, leaf in paths
+    ]
 
 
-def load_policy(path) -> Policy:
-    content = serialization.msgpack_restore(Path(path).read_bytes())
-    config = NetworkConfig(**json.loads(content["network_config"]))
-    return Policy(
-        build_network(config, content["scoring"]), content["params"], config, content["scoring"],
-        json.loads(content["metadata"]),
-    )
-
-
-def policy_hash(params: Any) -> str:
+def policy_hash(params: Params) -> str:
+    """Hash of parameters' names, types, shapes and values: 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for name, leaf in sorted(traverse_util.flatten_dict(dict(params), sep="/").items()):
-        digest.update(name.encode() + np.asarray(leaf).tobytes())
+    for name, leaf in _leaves(jax.device_get(params)):
+        digest.update(f"{name} {leaf.dtype} {leaf.shape} ".encode())
+        digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()[:16]
 
 
-def resolve_checkpoint(reference: str, root="checkpoints") -> Path:
-    name, _, step = reference.partition("@")
-    for folder in (Path(root) / name, Path(name)):
-        found = sorted((folder / "policies").glob("*.policy"))
-        if step:
-            found = [p for p in found if int(p.stem) == int(step)]
-        if found:
-            return found[-1]
-    raise CheckpointError(f"there is no checkpoint {reference}")
+def save_policy(
+    path: str | os.PathLike[str],
+    params: Params,
+    network_config: NetworkConfig,
+    scoring: str,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Writes a policy file, replacing one that is there.
+
+    Args:
+      path: of the file; its folder is made where it is missing.
+      params: of the network.
+      network_config: of the network.
+      scoring: "points" or "animals".
+      metadata: anything that JSON can hold.
+
+    Raises:
+      CheckpointError: where it cannot be written, on a full disk for one; nothing is left behind,
+        and a file that was there is unchanged.
+    """
+    path = Path(path)
+    params = jax.device_get(params)
+    content = flax.serialization.msgpack_serialize(
+        {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "network": json.dumps(dataclasses.asdict(network_config)),
+            "scoring": scoring,
+            "metadata": json.dumps(dict(metadata)),
+            "hash": policy_hash(params),
+            "params": params,
+        }
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = None) -> Policy:
+    """Reads a policy file.
+
+    Args:
+      path: of the file.
+      expected: an architecture that the file must have, if any. Dropout and the compute type are
+        not part of it: they do not change the parameters.
+
+    Raises:
+      CheckpointError: on a file that is missing, torn, of another format or version, or of another
+        architecture, whose differing fields are named.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no policy file {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        content = flax.serialization.msgpack_restore(raw)
+    except Exception as error:  # msgpack raises many types on damaged input
+        raise CheckpointError(f"{path} is torn or not a policy file") from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise CheckpointError(f"{path} is not a policy file")
+    if content.get("version") != _VERSION:
+        raise CheckpointError(
+            f"{path} has format version {content.get('version')}, and this program reads {_VERSION}"
+        )
+    try:
+        config = NetworkConfig(**json.loads(content["network"]))
+        network = build_network(config, content["scoring"])
+        metadata = json.loads(content["metadata"])
+        params, stored_hash = content["params"], content["hash"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} holds no usable description of its network: {error}") from error
+    if expected is not None:
+        check_architecture(path, config, expected)
+    _check_params(path, network, params)
+    if policy_hash(params) != stored_hash:
+        raise CheckpointError(f"{path} is damaged: its parameters do not match their hash")
+    return Policy(network, params, config, content["scoring"], metadata)
+
+
+def check_architecture(
+    source: str | os.PathLike[str], found: NetworkConfig, expected: NetworkConfig
+) -> None:
+    """Raises CheckpointError, naming each field that differs, unless parameters can be shared."""
+    keys = ["kind"]
+    if found.kind == expected.kind == "mlp":
+        keys += ["hidden_layers"]
+    elif found.kind == expected.kind:
+        keys += ["hidden_dim", "num_heads", "num_layers", "species_embedding_dim"]
+    differences = [
+        f"{key} {getattr(found, key)} instead of {getattr(expected, key)}"
+        for key in keys
+        if getattr(found, key) != getattr(expected, key)
+    ]
+    if differences:
+        raise CheckpointError(f"{source} is of another architecture: {', '.join(differences)}")
+
+
+def _check_params(path: Path, network: nn.Module, params: Params) -> None:
+    row = np.zeros((1, features.OBSERVATION_SIZE), np.uint8)
+    template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
+    paths, _ = jax.tree_util.tree_flatten_with_path(template)
+    wanted = {
+        "/".join(str(entry.key) for entry in keys): (leaf.shape, leaf.dtype)
+        for keys, leaf in paths
+    }
+    found = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(params)}
+    for name in sorted(wanted | found):
+        if wanted.get(name) != found.get(name):
+            raise CheckpointError(
+                f"{path} does not fit its own description: parameter {name} is "
+                f"{_describe(found.get(name))} instead of {_describe(wanted.get(name))}"
+            )
+
+
+def _describe(shape_and_dtype: tuple[Any, Any] | None) -> str:
+    if shape_and_dtype is None:
+        return "missing"
+    return f"{shape_and_dtype[1]} {list(shape_and_dtype[0])}"
+
+
+def resolve_checkpoint(reference: str, root: str | os.PathLike[str] = "checkpoints") -> Path:
+    """The policy file of a checkpoint.
+
+    Args:
+      reference: "RUN" for the newest step, or "RUN@STEP"; RUN is the path of a run's folder or its
+        name under `root`. The path of a policy file stands for itself.
+      root: folder of the runs.
+
+    Raises:
+      CheckpointError: where there is none; the message says what there is.
+    """
+    direct = Path(reference)
+    if direct.suffix == _SUFFIX:
+        if not direct.is_file():
+            raise CheckpointError(f"there is no policy file {direct}")
+        return direct
+    run, _, step = reference.partition("@")
+    if not run or ("@" in reference and not re.fullmatch(r"\d+", step)):
+        raise CheckpointError(f"{reference!r} is no checkpoint: write RUN or RUN@STEP")
+    folder = next((path for path in (Path(run), Path(root) / run) if path.is_dir()), None)
+    if folder is None:
+        runs = sorted(path.name for path in Path(root).glob("*") if path.is_dir())
+        known = f"; runs under {root}: {', '.join(runs)}" if runs else f"; no runs under {root}"
+        raise CheckpointError(f"there is no run {run}{known}")
+    files = {
+        int(path.stem): path
+        for path in (folder / "policies").glob(f"*{_SUFFIX}")
+        if re.fullmatch(r"\d+", path.stem)
+    }
+    if not files:
+        raise CheckpointError(f"run {run} holds no policies")
+    wanted = int(step) if step else max(files)
+    if wanted not in files:
+        steps = ", ".join(str(step) for step in sorted(files))
+        raise CheckpointError(f"run {run} has no policy of step {wanted}; it has {steps}")
+    return files[wanted]

@@ -12,6 +12,9 @@ import numpy as np
 # Batches of checkpoint opponents are padded to a power of four from here on: few compiled shapes.
 _SMALLEST_BATCH = 64
 
+# A game has 24 plies: sampling for this many is sampling always.
+ALL_PLIES = 24
+
 PolicyStep = Callable[[Any, Any, Any, Any, Any], jax.Array]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ class Actors:
         #: Workers replaced since the start.
         self.replaced = 0
         self._replaced_before = 0
+        self._closed = False
         self._workers = [self._start_worker() for _ in range(num_workers)]
 
     def _start_worker(self) -> _Worker:
@@ -52,9 +54,20 @@ class Actors:
         process = self._context.Process(
             target=run_worker, args=(theirs, list(sys.path), self._spec), daemon=True
         )
-        process.start()
+        # Inherited by the worker: a terminal's Ctrl-C, which reaches all processes, must not strike
+        # it before it has come to ignoring it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return _Worker(process, ours)
+
+    @property
+    def num_workers(self) -> int:
+        """Worker processes."""
+        return len(self._workers)
 
     def start(self, group: int) -> None:
         """Has a group begin its games anew; replies come out of `replies`."""
@@ -120,6 +133,8 @@ class Actors:
                 yield from self._replace(self._owner(group), "does not answer")
 
     def _replace(self, worker: _Worker, what: str) -> Iterator[tuple[int, int, bool]]:
+        if self._closed:
+            raise GenerationError("the workers were stopped")
         index = self._workers.index(worker)
         worker.process.kill()
         worker.process.join()
@@ -141,6 +156,7 @@ class Actors:
 
     def close(self) -> int:
         """Stops all workers within seconds; returns how many ended by themselves."""
+        self._closed = True
         for worker in self._workers:
             with suppress(OSError):
                 worker.connection.send_bytes(COMMAND.pack(QUIT, 0))

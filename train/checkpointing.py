@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
+import shutil
+import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +24,8 @@ from bb_jax import CheckpointError
 
 _LOG = logging.getLogger("train")
 _METRIC = "mean_win_rate"
+_METRICS_ITEM = "metrics"
+_CHECKSUM = "checksum"
 
 
 @dataclass(frozen=True)
@@ -40,39 +47,52 @@ class Checkpoints:
     A step is complete or not there: a kill in the middle of a save leaves the steps before it.
     """
 
-    def __init__(self, folder: Path, keep: int):
-        """Opens or makes the folder.
+    def __init__(self, folder: Path, keep: int, *, keep_best: bool = True):
+        """Opens or makes the folder, and removes what an interrupted save has left there.
 
         Args:
           folder: holds one sub-folder a step.
-          keep: how many of the newest steps are kept; the best one stays besides.
+          keep: how many of the newest steps are kept.
+          keep_best: whether the best step stays besides; without it win rates are not stored.
 
         Raises:
           CheckpointError: the folder cannot be made or read.
         """
-        self._folder = folder.resolve()
         latest = checkpoint_managers.LatestN(keep)
-        best = checkpoint_managers.BestN(
-            get_metric_fn=lambda metrics: metrics[_METRIC],
-            n=1,
-            # The default keeps every step that was never evaluated, for ever.
-            keep_checkpoints_without_metrics=False,
-        )
+        options: dict[str, Any] = {"preservation_policy": latest, "cleanup_tmp_directories": True}
+        if keep_best:
+            options |= _best_options(latest)
+            _drop_damaged_win_rates(folder)
+        self._keep_best = keep_best
+        self._open(folder, options)
+
+    @classmethod
+    def to_read(cls, folder: Path) -> Checkpoints:
+        """The steps of a run that may belong to somebody else: nothing is written.
+
+        Raises:
+          CheckpointError: the folder cannot be read.
+        """
+        checkpoints = cls.__new__(cls)
+        checkpoints._keep_best = False
+        checkpoints._open(folder, {"read_only": True})
+        return checkpoints
+
+    def _open(self, folder: Path, options: dict[str, Any]) -> None:
+        self._folder = folder.resolve()
         try:
             self._manager = ocp.CheckpointManager(
                 self._folder,
-                options=ocp.CheckpointManagerOptions(
-                    preservation_policy=checkpoint_managers.AnyPreservationPolicy([latest, best]),
-                    best_fn=lambda metrics: metrics[_METRIC],
-                    cleanup_tmp_directories=True,
-                ),
+                options=ocp.CheckpointManagerOptions(**options),
                 item_handlers={
                     "arrays": ocp.StandardCheckpointHandler(),
                     "host": ocp.JsonCheckpointHandler(),
                 },
             )
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"cannot use the checkpoint folder {folder}: {error}") from error
+            raise CheckpointError(
+                f"cannot use the checkpoint folder {folder}: {one_line(error)}"
+            ) from error
 
     @property
     def steps(self) -> list[int]:
@@ -92,14 +112,15 @@ class Checkpoints:
         """
         if step in self._manager.all_steps():
             return
-        metrics = None if mean_win_rate is None else {_METRIC: mean_win_rate}
+        known = self._keep_best and mean_win_rate is not None
+        host = state.host | {_CHECKSUM: _checksum(state.arrays)}
         try:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    arrays=ocp.args.StandardSave(state.arrays), host=ocp.args.JsonSave(state.host)
+                    arrays=ocp.args.StandardSave(state.arrays), host=ocp.args.JsonSave(host)
                 ),
-                metrics=metrics,
+                metrics={_METRIC: mean_win_rate} if known else None,
             )
         except Exception as error:
             raise CheckpointError(self._cannot_write(step, error)) from error
@@ -137,13 +158,16 @@ class Checkpoints:
                     arrays=ocp.args.StandardRestore(), host=ocp.args.JsonRestore()
                 ),
             )
+            arrays, host = jax.tree.map(np.asarray, restored.arrays), dict(restored.host)
+            if host.pop(_CHECKSUM) != _checksum(arrays):
+                raise ValueError("the arrays do not have their checksum")
         except Exception as error:
             others = ", ".join(str(other) for other in steps if other != step) or "none"
             raise CheckpointError(
                 f"checkpoint {step} in {self._folder} is damaged ({one_line(error)}); "
                 f"other checkpoints there: {others}"
             ) from error
-        return SavedState(jax.tree.map(np.asarray, restored.arrays), restored.host)
+        return SavedState(arrays, host)
 
     def delete_after(self, step: int) -> None:
         """Removes the steps after one from which a run goes on."""
@@ -158,9 +182,65 @@ class Checkpoints:
             self._manager.close()
 
 
+def _best_options(latest: Any) -> dict[str, Any]:
+    best = checkpoint_managers.BestN(
+        get_metric_fn=lambda metrics: metrics[_METRIC],
+        n=1,
+        # The default keeps every step that was never evaluated, for ever.
+        keep_checkpoints_without_metrics=False,
+    )
+    return {
+        "preservation_policy": checkpoint_managers.AnyPreservationPolicy([latest, best]),
+        "best_fn": lambda metrics: metrics[_METRIC],
+    }
+
+
+def _drop_damaged_win_rates(folder: Path) -> None:
+    """Has steps whose win rate cannot be read count as never evaluated.
+
+    Orbax reads all of them when it opens a folder, and would refuse the whole folder for one.
+    """
+    for item in folder.glob(f"[0-9]*/{_METRICS_ITEM}"):
+        try:
+            float(json.loads((item / _METRICS_ITEM).read_text())[_METRIC])
+        except (OSError, ValueError, KeyError, TypeError):
+            _LOG.warning("the win rate of checkpoint %s cannot be read", item.parent.name)
+            shutil.rmtree(item, ignore_errors=True)
+
+
+def _checksum(arrays: dict[str, Any]) -> int:
+    """CRC-32 of all arrays in the order of their names."""
+    value = 0
+    for name, leaf in sorted(traverse_util.flatten_dict(arrays, sep="/").items()):
+        value = zlib.crc32(np.ascontiguousarray(leaf), zlib.crc32(name.encode(), value))
+    return value
+
+
+def quiet_libraries() -> None:
+    """Has orbax and tensorstore raise their errors without printing them as well.
+
+    Orbax logs each with a traceback. Tensorstore reports the other writes of a save that has
+    failed to an event loop that is gone by then; nobody can catch that.
+    """
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    show = sys.unraisablehook
+
+    def show_others(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            show(unraisable)
+
+    sys.unraisablehook = show_others
+
+
 def one_line(error: BaseException) -> str:
-    """The first sentence or so of a library's error."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """What a library's error says, in a sentence or so; the system's reason where there is one."""
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    code = re.search(r"os_error_code='(\d+)'", text)
+    if code:
+        return os.strerror(int(code[1]))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
 
 

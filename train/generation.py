@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
+from bb_jax import Policy, make_policy_step
 from bb_sim import OBSERVATION_SIZE
 from bb_sim.arena import MAX_DECISIONS
-from train.acting import Acting, PendingDecisions
+from train.acting import ALL_PLIES, Acting, ActingSettings, PendingDecisions
 from train.actors import Actors
-from train.game_plan import GamePlan
+from train.game_plan import GamePlan, plan_games
+from train.opponent_pool import OpponentPool
 from train.shared_arrays import SharedArrays
 from train.worker import WorkerSpec
 
@@ -115,6 +119,11 @@ class Generator:
         )
 
     @property
+    def num_workers(self) -> int:
+        """Worker processes that play."""
+        return self._actors.num_workers
+
+    @property
     def workers_replaced(self) -> int:
         """Workers that died and were replaced since the start."""
         return self._actors.replaced
@@ -187,3 +196,73 @@ class Generator:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def generate_games_batched_by_opponent(
+    network: Policy,
+    num_games: int,
+    opponent_pool: OpponentPool,
+    *,
+    policies: Mapping[str, Policy] | None = None,
+    python_agents: Sequence[str] = (),
+    seed: int = 0,
+    temperature: float = 1.0,
+    num_workers: int = 1,
+    num_groups: int = 4,
+    margin_weight: float = 0.02,
+) -> tuple[GamePlan, Rollout]:
+    """Plays games of a network against a pool, outside of a training run.
+
+    The games waiting for one network are answered together: the learner costs one forward pass a
+    ply and group, and so does each checkpoint opponent.
+
+    Args:
+      network: plays as the learner, and gives the scoring.
+      num_games: G.
+      opponent_pool: its shares say who is played against.
+      policies: the checkpoint opponents in the pool, by hash.
+      python_agents: the Python agents among the pool's named opponents.
+      seed: the games depend on it alone, not on `num_workers`.
+      temperature: at which networks sample.
+      num_workers: processes that play.
+      num_groups: groups that the games are divided into.
+      margin_weight: weight of the margin in the rewards.
+
+    Returns:
+      The games as planned, and the learner's decisions with the results.
+
+    Raises:
+      KeyError: `policies` lacks a checkpoint opponent of the pool.
+      GenerationError: a worker failed.
+    """
+    hashes = opponent_pool.hashes()
+    num_groups = min(num_groups, num_games)
+    plan = plan_games(
+        opponent_pool.shares(),
+        num_games=num_games,
+        num_groups=num_groups,
+        members=hashes,
+        python_agents=python_agents,
+        seed=(seed, 0),
+    )
+    shape = GenerationShape(
+        games=num_games,
+        groups=num_groups,
+        slots=-(-num_games // num_groups),
+        trajectories=int(plan.trajectories.max()) + 1,
+    )
+    acting = Acting(
+        make_policy_step(network.network, jax.local_devices()[:1]),
+        network.params,
+        [(policies or {})[policy_hash].params for policy_hash in hashes],
+        ActingSettings(seed=(seed, 1), temperature=temperature, sampled_plies=ALL_PLIES),
+    )
+    with Generator(
+        shape,
+        num_workers=num_workers,
+        scoring=network.scoring,
+        stop_when_decided=True,
+        margin_weight=margin_weight,
+        python_agents=tuple(python_agents),
+    ) as generator:
+        return plan, generator.generate(plan, acting)

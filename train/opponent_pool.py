@@ -93,6 +93,11 @@ class OpponentPool:
         total = math.fsum(shares.values())
         return {key: share / total for key, share in shares.items() if share > 0}
 
+    def hashes(self) -> tuple[str, ...]:
+        """Hashes of the past checkpoints and exploiters that games are played against."""
+        keys = (key for key in self.shares() if key.startswith(CHECKPOINT_PREFIX))
+        return tuple(key.removeprefix(CHECKPOINT_PREFIX) for key in keys)
+
     def state_dict(self) -> dict[str, Any]:
         """What changes during a run, as JSON-able values from which it is restored exactly."""
         return {"members": list(self._members), "exploiters": list(self._exploiters)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from train.acting import ActingSettings
+from train.acting import ALL_PLIES, ActingSettings
 from train.config import Config
 from train.game_plan import GamePlan, plan_games
 from train.generation import Generator, Rollout
@@ -14,9 +14,6 @@ from train.learning import Learning
 from train.run_state import GameSource
 from train.run_store import RunStore
 from train.schedules import get_temperature
-
-# A game has 24 plies: sampling for this many is sampling always.
-ALL_PLIES = 24
 
 Games = tuple[GamePlan, Rollout]
 

@@ -33,7 +33,7 @@ from train.generation import Generator
 from train.interrupt import StopSignals, Task
 from train.learning import Learning
 from train.metrics import MetricsWriter
-from train.opponent_pool import CHECKPOINT_PREFIX, AdaptiveOpponentPool, make_opponent_pool
+from train.opponent_pool import AdaptiveOpponentPool, make_opponent_pool
 from train.playing import GamePlayer, Games, sampled_plies, temperature_of
 from train.rows import Row, evaluation_row, learning_row, time_row
 from train.run_state import GameSource, RunState
@@ -169,6 +169,7 @@ class Trainer:
             evaluation=evaluated - learned,
             rollout=rollout,
         )
+        row["time/workers_finished"] = self._generator.num_workers
         row["time/workers_replaced"] = self._generator.workers_replaced
         last = iteration == config.total_iterations
         row["checkpoint"] = iteration if due or last else None
@@ -243,10 +244,7 @@ class Trainer:
 
     def _current_source(self, iteration: int) -> GameSource:
         """What games come from that are begun with the pool as it is."""
-        shares = self._pool.shares()
-        members = (key for key in shares if key.startswith(CHECKPOINT_PREFIX))
-        hashes = tuple(key.removeprefix(CHECKPOINT_PREFIX) for key in members)
-        return GameSource(iteration, shares, hashes)
+        return GameSource(iteration, self._pool.shares(), self._pool.hashes())
 
     def _next_source(self) -> tuple[GameSource, Any]:
         """Source and acting parameters of the next iteration's games, which nobody has begun."""

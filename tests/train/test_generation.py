@@ -9,11 +9,21 @@ from multiprocessing import shared_memory
 import numpy as np
 import pytest
 
+import train.generation
+from bb_jax import NetworkConfig, build_network, init_params, make_policy_step
+from bb_jax.policy_file import Policy
 from bb_sim import OPPONENTS
 from tests.train.policies import HashedActing, hashed_actions
 from train.actors import GenerationError
+from train.config import OpponentConfig
 from train.game_plan import plan_games, records
-from train.generation import GenerationShape, Generator, Rollout
+from train.generation import (
+    GenerationShape,
+    Generator,
+    Rollout,
+    generate_games_batched_by_opponent,
+)
+from train.opponent_pool import OpponentPool
 
 SHAPE = GenerationShape(games=60, groups=4, slots=8, trajectories=130)
 SHARES = {"self": 0.5, "checkpoint:abc": 0.1, "random": 0.2, "heuristic": 0.2}
@@ -156,3 +166,41 @@ def test_records_are_counted_from_the_learner_s_side(expected):
             sign = -1 if plan.learner_seat[game] == 1 else 1
             wins += expected.outcomes[game] * sign == 1
     assert found["random"].wins == wins
+
+
+def small_policy(seed: int) -> Policy:
+    config = NetworkConfig(kind="mlp", hidden_layers=(8,), dropout=0.0)
+    network = build_network(config, "points")
+    return Policy(network, init_params(network, seed), config, "points", {})
+
+
+def test_each_checkpoint_opponent_costs_at_most_one_forward_pass_a_ply(monkeypatch):
+    calls = []
+
+    def counting(network, devices):
+        step = make_policy_step(network, devices)
+
+        def counted(params, rows, key, temperature, sampled_plies):
+            calls.append(id(params))
+            return step(params, rows, key, temperature, sampled_plies)
+
+        return counted
+
+    monkeypatch.setattr(train.generation, "make_policy_step", counting)
+    pool = OpponentPool(OpponentConfig(0.3, 0.5, 0.1, 0.1, 10), ("random", "heuristic"))
+    members = {name: small_policy(seed) for seed, name in enumerate("abc", start=1)}
+    for name in members:
+        pool.add_checkpoint(name)
+    learner = small_policy(0)
+    plan, rollout = generate_games_batched_by_opponent(
+        learner, 60, pool, policies=members, seed=5, num_groups=1, num_workers=2
+    )
+    assert len(rollout.outcomes) == 60
+    assert (rollout.lengths[: plan.trajectories.max() + 1] > 0).all()
+    # One group, one slot a game: nobody has more than the 24 plies of a game to answer.
+    for policy in (learner, *members.values()):
+        assert 1 <= calls.count(id(policy.params)) <= 24
+    again = generate_games_batched_by_opponent(
+        learner, 60, pool, policies=members, seed=5, num_groups=1
+    )[1]
+    assert np.array_equal(again.outcomes, rollout.outcomes)

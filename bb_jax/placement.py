@@ -1,0 +1,41 @@
+"""Placing values on the devices that work together."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+
+@functools.cache
+def _copier(devices: tuple[jax.Device, ...]) -> Callable[[Any, np.ndarray], Any]:
+    # Mapped as updates and policy steps are, so that results have the type and the placement that
+    # those give and take.
+    return jax.pmap(
+        lambda tree, _: jax.tree.map(lambda leaf: leaf.copy(), tree),
+        axis_name="d",
+        in_axes=(None, 0),
+        out_axes=None,
+        devices=devices,
+    )
+
+
+def local(devices: Sequence[jax.Device]) -> list[jax.Device]:
+    """Those devices that belong to this process."""
+    return [device for device in devices if device.process_index == jax.process_index()]
+
+
+def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
+    """Copies a tree of arrays to every device, without a device axis.
+
+    Updates return and, with policy steps, take trees in this form without a transfer or another
+    compilation. It shares no memory with `tree`: numpy arrays may be written to afterwards, and
+    buffers given away.
+
+    Args:
+      tree: of numpy or JAX arrays.
+      devices: all devices of all processes by default.
+    """
+    devices = tuple(devices) if devices is not None else tuple(jax.devices())
+    return _copier(devices)(tree, np.zeros(len(local(devices)), np.int8))
