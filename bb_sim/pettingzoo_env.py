@@ -1,18 +1,18 @@
 """Two-player Beasty Bar as a PettingZoo AEC environment; needs the extra `pettingzoo`.
 
-An observation is a dict of `observation`, the uint8 [19] row that `bb_sim.decode_observation` reads,
-and `action_mask`, int8 [33], all zero for the agent that is not to move.
+An observation is a dict of `observation`, the uint8 [19] row that `bb_sim.decode_observation`
+reads, and `action_mask`, int8 [33], all zero for the agent that is not to move.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bb_sim.actions import ACTIONS, NUM_ACTIONS, check_scoring
+from bb_sim.actions import ACTIONS, NUM_ACTIONS, action_id, check_scoring
 from bb_sim.batch import checked_int
 from bb_sim.game import (
     is_decided,
@@ -97,7 +97,7 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         ValueError: in construction, an argument is none of these.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012, the base class declares it so
+    metadata: ClassVar[dict[str, Any]] = {
         "name": "beasty_bar_v0",
         "render_modes": list(RENDER_MODES),
         "is_parallelizable": False,
@@ -166,8 +166,8 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         self._skip_agent_selection = None
         self._show(new_game(deal))
 
-    def step(self, action: int | None) -> None:
-        """Plays a whole turn of `agent_selection`; an agent that is done takes None.
+    def step(self, action: Any) -> None:
+        """Plays a whole turn of `agent_selection`: 0 to 32, None for an agent that is done.
 
         Raises:
             TypeError, ValueError: the action is no id, or not legal; nothing has changed.
@@ -219,12 +219,12 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         """Makes a position the one that the agents see."""
         self._position = position
         self.agent_selection = AGENTS[position.to_move]
-        self.infos = {agent: {"action_names": {}} for agent in self.agents}
+        self.infos: dict[str, dict[str, Any]] = {
+            agent: {"action_names": {}} for agent in self.agents
+        }
         if not any(self.terminations.values()):
             self.infos[self.agent_selection]["action_names"] = {
-                number: str(action)
-                for number, action in enumerate(ACTIONS)
-                if action in legal_actions(position)
+                action_id(action): str(action) for action in legal_actions(position)
             }
         if self.render_mode == "human":
             self.render()

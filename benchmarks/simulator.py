@@ -1,7 +1,8 @@
 """How fast the simulator is on this machine: `python -m benchmarks.simulator`.
 
-Games have two players. They run to their end, all 24 turns, except in the row that says otherwise.
-Rates are of one thread, except in the rows that say otherwise.
+Games have two players and run to their end, 24 turns, except in the rows that say otherwise.
+Rates are per second of processor time, which other work on the machine hardly disturbs; in the rows
+that name a number of threads, per second of the clock.
 """
 
 from __future__ import annotations
@@ -14,47 +15,59 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from random import Random
 from statistics import median
 
 import numpy as np
 
 from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch
 from bb_sim.opponents import play_opponents
+from benchmarks.other_engines import engines
 
 TURNS = 24
 THREADED_BATCHES = 16
-PYTHON_GAMES = 20
 GAMES_TO_WEIGH = 1 << 20
+
+TABLE_NOTE = """\
+Two players and games to the end (24 turns) where a row does not say otherwise. Rates are per
+second of processor time, of the clock where threads are named. Ratio: random games / row."""
+
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: the median and the range over the repeats."""
+    """One line of the table: the median and the range over the repeats.
+
+    Attributes:
+        ratio: for another engine, the median of `random games` over this one.
+    """
 
     name: str
     unit: str
     median: float
     lowest: float
     highest: float
+    ratio: float | None = None
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The measurements, each of `games` games and `repeats` times."""
+    """The measurements, `repeats` times each: of `games` games, of other engines for `seconds`."""
 
     games: int
     repeats: int
+    seconds: float
 
     def rows(self) -> Iterator[Row]:
         weight = bytes_a_game()  # before anything else has raised the peak
-        yield from self.random_games()
+        random_games = list(self.random_games())
+        yield from random_games
         yield from self.opponents()
-        yield from self.python_engine()
         yield Row("memory", "bytes a game", weight, weight, weight)
+        yield from self.other_engines(random_games[0].median)
 
     def random_games(self) -> Iterator[Row]:
         """Legal actions, uniform choice, turn and end check; the deal is not timed."""
@@ -63,68 +76,65 @@ class Benchmark:
         large = GameBatch(THREADED_BATCHES * self.games)
         observations = np.empty((self.games, OBSERVATION_SIZE), np.uint8)
 
-        def row(name: str, batch: GameBatch, play: Callable[[], int]) -> Row:
+        def row(
+            name: str, batch: GameBatch, play: Callable[[], int], clock: Clock = time.process_time
+        ) -> Row:
             rates = []
             for _ in range(self.repeats):
                 batch.reset(np.arange(len(batch), dtype=np.uint64))
-                steps, seconds = timed(play)
+                steps, seconds = timed(play, clock)
                 rates.append(steps / seconds)
             return summary(f"random games{name}", "steps/s", rates)
 
         yield row("", small, small.play_random)
         yield row(", observations", small, lambda: small.play_random(observations=observations))
         yield row(", stop_when_decided", small, lambda: small.play_random(stop_when_decided=True))
+        for players in (3, 4):
+            more = GameBatch(self.games, players)
+            yield row(f", {players} players", more, more.play_random)
         for threads in (1, 2):
             yield row(
                 f", {THREADED_BATCHES} batches, threads: {threads}",
                 large,
                 partial(large.play_random, threads),
+                time.perf_counter,
             )
 
     def opponents(self) -> Iterator[Row]:
         """Each opponent against itself: its choice and the turn, the deal included."""
         seeds = np.arange(self.games, dtype=np.uint64)
 
-        def seconds_of(name: str, num_threads: int = 1) -> list[float]:
+        def seconds_of(
+            name: str, num_threads: int = 1, clock: Clock = time.process_time
+        ) -> list[float]:
             return [
-                timed(lambda: play_opponents(seeds, name, name, num_threads))[1]
+                timed(lambda: play_opponents(seeds, name, name, num_threads), clock)[1]
                 for _ in range(self.repeats)
             ]
 
         for name in OPPONENTS:
             times = [1e6 * seconds / (TURNS * self.games) for seconds in seconds_of(name)]
             yield summary(f"opponent {name}", "µs/move", times)
+        rates = [self.games / seconds for seconds in seconds_of("heuristic")]
+        yield summary("heuristic games", "games/s", rates)
         for threads in (1, 2):
-            rates = [self.games / seconds for seconds in seconds_of("heuristic", threads)]
+            times = seconds_of("heuristic", threads, time.perf_counter)
+            rates = [self.games / seconds for seconds in times]
             yield summary(f"heuristic games, threads: {threads}", "games/s", rates)
 
-    def python_engine(self) -> Iterator[Row]:
-        """The tests' plain-Python rules at the same work, where the tests are at hand."""
-        try:
-            from tests.reference import rules
-        except ImportError:
-            return
-        random = Random(0)
-
-        def play(positions: list[rules.Position]) -> int:
-            for position in positions:
-                while moves := rules.legal_moves(position):
-                    position = rules.play(position, random.choice(moves))
-            return TURNS * len(positions)
-
-        rates = []
-        for _ in range(self.repeats):
-            positions = [rules.deal(random) for _ in range(PYTHON_GAMES)]
-            steps, seconds = timed(lambda dealt=positions: play(dealt))
-            rates.append(steps / seconds)
-        yield summary("random games, plain-Python reference", "steps/s", rates)
+    def other_engines(self, steps_a_second: float) -> Iterator[Row]:
+        """Random games elsewhere, as many as fit into the time."""
+        for engine in engines():
+            rates = [engine.rate(self.seconds) for _ in range(self.repeats)]
+            row = summary(engine.name, "steps/s", rates)
+            yield replace(row, ratio=steps_a_second / row.median)
 
 
-def timed(work: Callable) -> tuple:
+def timed(work: Callable, clock: Clock) -> tuple:
     """What the work returns, and the seconds it took."""
-    start = time.perf_counter()
+    start = clock()
     result = work()
-    return result, time.perf_counter() - start
+    return result, clock() - start
 
 
 def summary(name: str, unit: str, values: list[float]) -> Row:
@@ -142,14 +152,15 @@ def bytes_a_game() -> float:
 
 
 def print_table(rows: list[Row]) -> None:
-    """Rows in columns that stay apart without a terminal, too."""
-    print(f"{'':38}{'median':>13}{'lowest':>13}{'highest':>13}")
+    """Rows in columns that stay apart without a terminal, too; at most 100 characters wide."""
+    print(f"{'':42}{'median':>12}{'lowest':>12}{'highest':>12}  {'unit':12}{'ratio':>8}")
     for row in rows:
         values = (row.median, row.lowest, row.highest)
         columns = "".join(
-            f"{value:13,.3f}" if value < 10 else f"{value:13,.0f}" for value in values
+            f"{value:12,.3f}" if value < 10 else f"{value:12,.0f}" for value in values
         )
-        print(f"{row.name:38}{columns}  {row.unit}")
+        ratio = "" if row.ratio is None else f"{row.ratio:8,.0f}"
+        print(f"{row.name:42}{columns}  {row.unit:12}{ratio}".rstrip())
 
 
 def at_least_one(text: str) -> int:
@@ -159,17 +170,31 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> float:
+    """A command-line number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return number
+
+
 def main() -> None:
     """Prints the table and writes the JSON file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulator", description=__doc__)
     parser.add_argument("--games", type=at_least_one, default=8192, help="games of a repeat")
     parser.add_argument("--repeats", type=at_least_one, default=7)
+    parser.add_argument(
+        "--seconds", type=positive, default=0.1, help="of a repeat of another engine"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    rows = list(Benchmark(options.games, options.repeats).rows())
+    rows = list(Benchmark(options.games, options.repeats, options.seconds).rows())
     print(f"{options.games:,} games, {options.repeats} repeats; {machine}")
-    print("Games run to the end (24 turns) where stop_when_decided is not named.")
+    print(TABLE_NOTE)
     print_table(rows)
     if options.json:
         figures = {
@@ -177,6 +202,7 @@ def main() -> None:
             "machine": machine,
             "games": options.games,
             "repeats": options.repeats,
+            "seconds": options.seconds,
             "rows": [asdict(row) for row in rows],
         }
         try:
