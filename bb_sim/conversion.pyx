@@ -12,7 +12,7 @@ from bb_sim.engine cimport (
 from bb_sim.observation cimport OBSERVATION_SIZE, write_observation
 
 from bb_sim.actions import ACTIONS, SPECIES
-from bb_sim.state import MAX_PLAYERS, Card, State
+from bb_sim.state import MAX_PLAYERS, Card, State, unchecked_state
 
 cdef tuple CARDS = tuple(
     tuple(Card(owner, species) for species in SPECIES) for owner in range(MAX_PLAYERS)
@@ -42,7 +42,7 @@ cdef object state_from_game(const Game* g):
                  if g.departed[i] & WENT_TO_BAR])
     thats_it = tuple([card_object(g.departed[i]) for i in range(g.num_departed)
                       if not g.departed[i] & WENT_TO_BAR])
-    return State(hands, decks, queue, bar, thats_it, g.to_move, g.turn)
+    return unchecked_state(hands, decks, queue, bar, thats_it, g.to_move, g.turn)
 
 
 # --- State to C game --------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import SupportsIndex
 
 from bb_sim.actions import POINTS, SPECIES
@@ -124,21 +124,40 @@ class State:
             ValueError: there is no such player.
         """
         player = check_player(player, self.num_players)
-        return replace(
-            self,
-            hands=tuple(
-                hand if owner == player else (Card(owner, HIDDEN),) * len(hand)
+        return unchecked_state(
+            tuple(
+                hand if owner == player else (_HIDDEN_CARDS[owner],) * len(hand)
                 for owner, hand in enumerate(self.hands)
             ),
-            decks=tuple(
-                (Card(owner, HIDDEN),) * len(deck) for owner, deck in enumerate(self.decks)
-            ),
+            tuple((_HIDDEN_CARDS[owner],) * len(deck) for owner, deck in enumerate(self.decks)),
+            self.queue,
+            self.bar,
+            self.thats_it,
+            self.to_move,
+            self.turn,
         )
 
     def __str__(self) -> str:
         from bb_sim.rendering import render
 
         return render(self)
+
+
+def unchecked_state(
+    hands: tuple[Cards, ...],
+    decks: tuple[Cards, ...],
+    queue: Cards,
+    bar: Cards,
+    thats_it: Cards,
+    to_move: int,
+    turn: int,
+) -> State:
+    """A State of values that come from a game: what construction would check holds already."""
+    state = object.__new__(State)
+    values = (hands, decks, queue, bar, thats_it, to_move, turn)
+    for name, value in zip(State.__slots__, values, strict=True):
+        object.__setattr__(state, name, value)
+    return state
 
 
 def check_player(player: SupportsIndex, num_players: int) -> int:
@@ -222,3 +241,7 @@ def _check_turn(state: State) -> None:
         raise ValueError(
             f"at turn {state.turn} of {all_turns} there cannot be {state.cards_left} cards to play"
         )
+
+
+# Made here, where the checks of a Card exist.
+_HIDDEN_CARDS = tuple(Card(owner, HIDDEN) for owner in range(MAX_PLAYERS))
