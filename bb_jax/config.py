@@ -110,7 +110,7 @@ class PPOConfig:
       max_grad_norm: global norm to which gradients are clipped.
       normalize_advantages: whether advantages get mean 0 and variance 1 over the iteration.
       clip_value: whether the change of a value is clipped to `clip_epsilon` as well.
-      target_kl: divergence from the proximal policy above which an update stops; None never stops.
+      target_kl: divergence from the proximal policy above which an update stops; null never stops.
       max_behaviour_weight: where the weight of proximal over behaviour policy is truncated.
 
     Raises:

@@ -80,7 +80,8 @@ def sample(log_probs: jax.Array, uniforms: jax.Array) -> jax.Array:
     probs = jnp.exp(log_probs)
     # A product with a triangle: a cumulative sum is a loop on the CPU. Its columns may round
     # differently, hence the maximum for a total, and the look at the probabilities themselves.
-    cumulative = probs @ jnp.triu(jnp.ones((probs.shape[-1],) * 2, probs.dtype))
+    triangle = jnp.triu(jnp.ones((probs.shape[-1],) * 2, probs.dtype))
+    cumulative = jnp.matmul(probs, triangle, precision=jax.lax.Precision.HIGHEST)
     reachable = jnp.where(probs > 0, cumulative, 0.0)
     total = jnp.max(reachable, axis=-1, keepdims=True)
     return _first(reachable > uniforms[:, None] * total)

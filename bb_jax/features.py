@@ -38,11 +38,11 @@ class Category(NamedTuple):
     """A feature that takes one of `size` values.
 
     Attributes:
-      index: uint8 [B], the value; none where it is `size` or more.
+      value: uint8 [B]; none of them where it is `size` or more.
       size: number of values.
     """
 
-    index: jax.Array
+    value: jax.Array
     size: int
 
 
@@ -96,7 +96,10 @@ def _queue_categories(observations: jax.Array) -> list[Category]:
 
 def _context_categories(observations: jax.Array, scoring: str) -> list[Category]:
     def margin(column: int, zero: int, clip: int) -> Category:
-        return Category(jnp.clip(observations[:, column], zero - clip, zero + clip) - (zero - clip), 2 * clip + 1)
+        return Category(
+            jnp.clip(observations[:, column], zero - clip, zero + clip) - (zero - clip),
+            2 * clip + 1,
+        )
 
     check_scoring(scoring)
     turn = Category(observations[:, _TURN], NUM_PLIES)
@@ -119,17 +122,16 @@ def categories(observations: jax.Array, scoring: str) -> list[Category]:
     """What takes one of several values: the queue positions, the margins and the turn.
 
     A queue position takes one of 24 values, own species first; the turn one of 24. Under points
-    scoring the margin is that of points, clipped to +-20 (41 values); under animals scoring those of
-    animals (25) and of total strength, clipped to +-20 (41).
+    scoring the margin is that of points, clipped to +-20 (41 values); under animals scoring the
+    margins are those of animals (25) and of total strength, clipped to +-20 (41).
     """
     return _queue_categories(observations) + _context_categories(observations, scoring)
 
 
-def one_hot(values: list[Category]) -> jax.Array:
+def one_hot(categories: list[Category]) -> jax.Array:
     """One-hot codes one after the other: bool [B, sum of sizes]."""
-    return jnp.concatenate(
-        [value.index[:, None] == jnp.arange(value.size, dtype=jnp.uint8) for value in values], axis=1
-    )
+    codes = [value[:, None] == jnp.arange(size, dtype=jnp.uint8) for value, size in categories]
+    return jnp.concatenate(codes, axis=1)
 
 
 def flat_size(scoring: str) -> int:

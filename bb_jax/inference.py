@@ -6,12 +6,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import distributions, features
+from bb_jax.networks import Network, evaluate
 
 Params = Any
 PolicyStep = Callable[[Params, np.ndarray, Any, Any, Any], jax.Array]
@@ -19,7 +19,7 @@ GreedyPolicy = Callable[[np.ndarray], np.ndarray]
 
 
 def _act(
-    network: nn.Module,
+    network: Network,
     params: Params,
     observations: jax.Array,
     uniforms: jax.Array,
@@ -27,7 +27,7 @@ def _act(
     sampled_plies: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """Actions int32 [B] and their log-probabilities float32 [B], 0 where chosen greedily."""
-    logits, _ = network.apply({"params": params}, observations)
+    logits, _ = evaluate(network, params, observations)
     legal = features.legal_mask(observations)
     log_probs = distributions.masked_log_softmax(logits, legal, temperature)
     sampled = distributions.sample(log_probs, uniforms)
@@ -36,9 +36,7 @@ def _act(
     return actions, jnp.where(samples, distributions.select(log_probs, actions), 0.0)
 
 
-def make_policy_step(
-    network: nn.Module, devices: Sequence[jax.Device] | None = None
-) -> PolicyStep:
+def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = None) -> PolicyStep:
     """A compiled function that acts for a batch, in equal parts on each device.
 
     It is called `step(params, observations, key, temperature, sampled_plies)`:
@@ -49,8 +47,8 @@ def make_policy_step(
       temperature: float, of the policy softmax(logits / temperature) that is sampled.
       sampled_plies: int; from this turn of a game on the best action is chosen.
     It returns, without waiting for it, uint32 [2, S]: the actions, and the bit patterns of their
-    float32 log-probabilities under the tempered policy (0 where the best action was chosen). Padding
-    gets action 0. The result depends on rows and key, not on the number of devices. A new S
+    float32 log-probabilities under the tempered policy, 0 where the best action was chosen.
+    Padding gets action 0. The result depends on rows and key, not on the number of devices. A new S
     compiles anew; new values of the other arguments do not.
 
     Args:
@@ -98,7 +96,11 @@ def make_policy_step(
             )
         parts = observations.reshape(len(devices), size // len(devices), -1)
         result = compiled(
-            params, parts, np.asarray(key, np.uint32), np.float32(temperature), np.int32(sampled_plies)
+            params,
+            parts,
+            np.asarray(key, np.uint32),
+            np.float32(temperature),
+            np.int32(sampled_plies),
         )
         return result.reshape(2, size)
 
@@ -106,7 +108,7 @@ def make_policy_step(
 
 
 def make_greedy_policy(
-    network: nn.Module,
+    network: Network,
     params: Params,
     batch_size: int,
     temperature: float | None = None,
@@ -131,14 +133,16 @@ def make_greedy_policy(
         raise ValueError(f"batch_size must be a positive integer, not {batch_size}")
     if temperature is not None and not temperature > 0:
         raise ValueError(f"temperature must be a number above 0, not {temperature}")
-    sampled_plies = np.int32(0 if temperature is None else features.NUM_PLIES)
-    tempered = np.float32(1.0 if temperature is None else temperature)
+    sampled_plies = jnp.int32(0 if temperature is None else features.NUM_PLIES)
+    softmax_temperature = jnp.float32(1.0 if temperature is None else temperature)
     calls = 0
 
     @jax.jit
     def choose(params: Params, observations: jax.Array, key: jax.Array, call: jax.Array) -> Any:
         uniforms = jax.random.uniform(jax.random.fold_in(key, call), (batch_size,))
-        actions, _ = _act(network, params, observations, uniforms, tempered, sampled_plies)
+        actions, _ = _act(
+            network, params, observations, uniforms, softmax_temperature, sampled_plies
+        )
         return actions.astype(jnp.uint8)
 
     key = jax.random.PRNGKey(seed)

@@ -9,7 +9,6 @@ trajectories, `T` decisions of a trajectory, `D` devices, `M` = N T position slo
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +17,7 @@ import optax
 from bb_jax import features
 from bb_jax.config import PPOConfig
 from bb_jax.losses import Batch, LossStats, ppo_loss
-from bb_jax.networks import init_params
+from bb_jax.networks import Network, evaluate, init_params
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
 from bb_jax.placement import local, replicate
@@ -42,7 +41,7 @@ class LearnerState(NamedTuple):
 
     params: Params
     opt_state: optax.OptState
-    updates: jax.Array
+    updates: Any
 
 
 class Hyper(NamedTuple):
@@ -81,11 +80,15 @@ class _Totals(NamedTuple):
 Update = Callable[[LearnerState, Rollout, Hyper, Any], tuple[LearnerState, Metrics]]
 
 
-def init_state(network: nn.Module, config: PPOConfig, seed: int) -> LearnerState:
+def init_state(network: Network, config: PPOConfig, seed: int) -> LearnerState:
     """Fresh parameters, a function of the seed, with an optimizer that has seen nothing."""
     params = init_params(network, seed)
     optimizer = make_optimizer(config.max_grad_norm)
     return LearnerState(params, optimizer.init(params), jnp.int32(0))
+
+
+def _zero_stats() -> LossStats:
+    return LossStats(*[jnp.float32(0)] * len(LossStats._fields))
 
 
 def _zero_totals() -> _Totals:
@@ -95,7 +98,7 @@ def _zero_totals() -> _Totals:
         applied=zero,
         skipped=zero,
         stopped=jnp.bool_(False),
-        stats=LossStats(*[zero] * len(LossStats._fields)),
+        stats=_zero_stats(),
         kl_max=zero,
         kl_last=zero,
         grad_norm_pre_clip=zero,
@@ -130,7 +133,7 @@ def _metrics(totals: _Totals) -> Metrics:
 
 
 def make_update(
-    network: nn.Module,
+    network: Network,
     config: PPOConfig,
     capacity: int,
     devices: Sequence[jax.Device] | None = None,
@@ -172,15 +175,15 @@ def make_update(
     optimizer = make_optimizer(config.max_grad_norm)
     device_rows = -(-config.minibatch_size // len(devices))
     if slice_rows is None:
-        slice_rows = network.preferred_rows if devices[0].platform == "cpu" else device_rows
+        slice_rows = network.cpu_slice_rows if devices[0].platform == "cpu" else device_rows
     slices = -(-device_rows // slice_rows)
     slice_rows = -(-device_rows // slices)
     uses_dropout = network.config.dropout > 0
 
     def gradients(
-        params: Params, batch: Batch, hyper: Hyper, key: jax.Array
+        params: Params, batch: Batch, filled_slices: jax.Array, hyper: Hyper, key: jax.Array
     ) -> tuple[Params, LossStats, jax.Array]:
-        """Of the minibatch whose share [slices, slice_rows] on this device is `batch`."""
+        """Of the minibatch whose share on this device is `batch` [slices, slice_rows]."""
         policy_count, value_count = jax.lax.psum(
             (
                 jnp.sum(batch.policy_mask, dtype=jnp.float32),
@@ -192,11 +195,8 @@ def make_update(
         def loss(
             params: Params, part: Batch, part_key: jax.Array
         ) -> tuple[jax.Array, tuple[LossStats, jax.Array]]:
-            logits, values = network.apply(
-                {"params": params},
-                part.observations,
-                train=True,
-                rngs={"dropout": part_key} if uses_dropout else None,
+            logits, values = evaluate(
+                network, params, part.observations, part_key if uses_dropout else None
             )
             return ppo_loss(
                 logits,
@@ -210,29 +210,30 @@ def make_update(
             )
 
         def add_slice(
-            sums: tuple[Params, LossStats, jax.Array], part_and_key: tuple[Batch, jax.Array]
-        ) -> tuple[tuple[Params, LossStats, jax.Array], None]:
+            index: jax.Array, sums: tuple[Params, LossStats, jax.Array]
+        ) -> tuple[Params, LossStats, jax.Array]:
+            part = jax.tree.map(lambda array: array[index], batch)
             part_gradients, (stats, deviation) = jax.grad(loss, has_aux=True)(
-                params, *part_and_key
+                params, part, jax.random.fold_in(key, index)
             )
             added = jax.tree.map(jnp.add, sums[:2], (part_gradients, stats))
-            return (*added, jnp.maximum(sums[2], deviation)), None
+            return (*added, jnp.maximum(sums[2], deviation))
 
-        keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index(_AXIS)), slices)
-        zero = jnp.float32(0)
-        sums = (
-            jax.tree.map(jnp.zeros_like, params),
-            LossStats(*[zero] * len(LossStats._fields)),
-            zero,
-        )
-        (total, stats, deviation), _ = jax.lax.scan(add_slice, sums, (batch, keys))
+        key = jax.random.fold_in(key, jax.lax.axis_index(_AXIS))
+        zeros = (jax.tree.map(jnp.zeros_like, params), _zero_stats(), jnp.float32(0))
+        total, stats, deviation = jax.lax.fori_loop(0, filled_slices, add_slice, zeros)
         total, stats = jax.lax.psum((total, stats), _AXIS)
         return total, stats, jax.lax.pmax(deviation, _AXIS)
 
     def learn_minibatch(
-        state: LearnerState, totals: _Totals, batch: Batch, hyper: Hyper, key: jax.Array
+        state: LearnerState,
+        totals: _Totals,
+        batch: Batch,
+        filled_slices: jax.Array,
+        hyper: Hyper,
+        key: jax.Array,
     ) -> tuple[LearnerState, _Totals]:
-        gradient, stats, deviation = gradients(state.params, batch, hyper, key)
+        gradient, stats, deviation = gradients(state.params, batch, filled_slices, hyper, key)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(stats.loss) & jnp.isfinite(norm)
         above_target = jnp.bool_(False)
@@ -278,9 +279,7 @@ def make_update(
         minibatches = -(-count // config.minibatch_size)
         smaller_size = count // jnp.maximum(minibatches, 1)
         larger = count - smaller_size * minibatches
-        # Ranks of this device's share within a minibatch.
-        ranks = jax.lax.axis_index(_AXIS) * device_rows + jnp.arange(slices * slice_rows)
-        owned = jnp.arange(slices * slice_rows) < device_rows
+        rows = jnp.arange(slices * slice_rows)
 
         def learn_epoch(
             carry: tuple[LearnerState, _Totals], epoch_key: jax.Array
@@ -288,25 +287,29 @@ def make_update(
             order_key, dropout_key = jax.random.split(epoch_key)
             order = permutation(order_key, count, slots)
 
-            def minibatch(index: jax.Array) -> Batch:
+            def minibatch(index: jax.Array) -> tuple[Batch, jax.Array]:
+                """This device's share of a minibatch, and the number of its slices in use."""
                 start = index * smaller_size + jnp.minimum(index, larger)
                 size = smaller_size + (index < larger)
-                used = owned & (ranks < size)
-                rows = order[jnp.where(used, start + ranks, 0)]
-                part = jax.tree.map(lambda array: array[rows], batch)
+                share = -(-size // len(devices))
+                ranks = jax.lax.axis_index(_AXIS) * share + rows
+                used = (rows < share) & (ranks < size)
+                positions = order[jnp.where(used, start + ranks, 0)]
+                part = jax.tree.map(lambda array: array[positions], batch)
                 part = part._replace(
                     policy_mask=part.policy_mask & used, valid_mask=part.valid_mask & used
                 )
-                return jax.tree.map(
+                part = jax.tree.map(
                     lambda array: array.reshape(slices, slice_rows, *array.shape[1:]), part
                 )
+                return part, -(-jnp.sum(used) // slice_rows)
 
             def body(
                 loop: tuple[LearnerState, _Totals, jax.Array],
             ) -> tuple[LearnerState, _Totals, jax.Array]:
                 state, totals, index = loop
                 key = jax.random.fold_in(dropout_key, index)
-                state, totals = learn_minibatch(state, totals, minibatch(index), hyper, key)
+                state, totals = learn_minibatch(state, totals, *minibatch(index), hyper, key)
                 return state, totals, index + 1
 
             # A loop that ends by itself costs as much as there are positions, and nothing after a

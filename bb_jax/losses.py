@@ -113,20 +113,21 @@ def ppo_loss(
     log_prob = distributions.select(
         distributions.masked_log_softmax(logits, legal, temperature), batch.actions
     )
-    # Replaced before the exponential: an infinite ratio where the policy is not trained would turn
-    # into a NaN gradient.
+    # Replaced before they are used, and not just left out of the means: 0 times what is not finite
+    # would be a NaN in the gradient.
     log_ratio = jnp.where(batch.policy_mask, log_prob - batch.proximal_log_probs, 0.0)
+    advantages = jnp.where(batch.policy_mask, batch.advantages, 0.0)
+    returns = jnp.where(batch.valid_mask, batch.returns, 0.0)
+
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - config.clip_epsilon, 1 + config.clip_epsilon)
-    surrogate = jnp.minimum(ratio * batch.advantages, clipped * batch.advantages)
+    surrogate = jnp.minimum(ratio * advantages, clipped * advantages)
     policy_loss = -policy_mean(batch.behaviour_weights * surrogate)
 
-    error = jnp.square(values - batch.returns)
+    error = jnp.square(values - returns)
     if config.clip_value:
-        change = jnp.clip(
-            values - batch.proximal_values, -config.clip_epsilon, config.clip_epsilon
-        )
-        error = jnp.maximum(error, jnp.square(batch.proximal_values + change - batch.returns))
+        change = jnp.clip(values - batch.proximal_values, -config.clip_epsilon, config.clip_epsilon)
+        error = jnp.maximum(error, jnp.square(batch.proximal_values + change - returns))
     value_loss = 0.5 * jnp.sum(jnp.where(batch.valid_mask, error, 0.0) * per_position)
 
     entropy = policy_mean(distributions.entropy(distributions.masked_log_softmax(logits, legal)))

@@ -6,7 +6,8 @@ float32 [B] from the point of view of the observing player. Parameters are float
 compute dtype, and so are the heads.
 """
 
-from typing import Any
+import functools
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -70,25 +71,36 @@ class _FeatureDense(nn.Module):
         sets = features.card_sets(observations).astype(jnp.float32)
         hidden = sets @ kernel[-sets.shape[1] :]
         start = 0
-        for index, size in features.categories(observations, self.scoring):
+        for value, size in features.categories(observations, self.scoring):
             # One more row, of zeros, for what is no value of the category.
             rows = jnp.pad(kernel[start : start + size], [(0, 1), (0, 0)])
-            hidden = hidden + jnp.take(rows, index.astype(jnp.int32), axis=0, mode="clip")
+            hidden = hidden + jnp.take(rows, value.astype(jnp.int32), axis=0, mode="clip")
             start += size
         return hidden.astype(self.dtype)
 
 
-class MLP(nn.Module):
-    """Dense layers over one-hot features, for fast play on a CPU."""
+class Network(nn.Module):
+    """A policy and value network: `apply({"params": params}, observations, train)`.
+
+    Attributes:
+      config: the architecture.
+      scoring: "points" or "animals".
+      cpu_slice_rows: positions of a backward pass that is fast on a CPU, where activations should
+        stay in a core's cache.
+    """
 
     config: NetworkConfig
     scoring: str
-    preferred_rows = 2048
+    cpu_slice_rows: ClassVar[int]
+
+
+class MLP(Network):
+    """Dense layers over one-hot features, for fast play on a CPU."""
+
+    cpu_slice_rows: ClassVar[int] = 2048
 
     @nn.compact
-    def __call__(
-        self, observations: jax.Array, train: bool = False
-    ) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, observations: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         dtype = compute_dtype(self.config)
         widths = self.config.hidden_layers
         hidden = _FeatureDense(widths[0], self.scoring, dtype, name="dense_0")(observations)
@@ -102,7 +114,7 @@ class MLP(nn.Module):
         return _Heads(name="heads")(hidden)
 
 
-class _Layer(nn.Module):
+class AttentionLayer(nn.Module):
     """Pre-norm attention and feed-forward layer: [B, K, D] -> [B, K, D].
 
     With `class_only`, token 0 alone asks, and the result is [B, 1, D].
@@ -140,7 +152,7 @@ class _Layer(nn.Module):
         return residual + drop(nn.Dense(width, dtype=dtype, name="contract")(hidden))
 
 
-class Transformer(nn.Module):
+class Transformer(Network):
     """Attention over a class token, four queue positions and four hand cards.
 
     The class token carries the context (`features.context`); logits and value are read from it.
@@ -153,14 +165,10 @@ class Transformer(nn.Module):
     in the class attention of Touvron et al., "Going deeper with image transformers".
     """
 
-    config: NetworkConfig
-    scoring: str
-    preferred_rows = 64
+    cpu_slice_rows: ClassVar[int] = 64
 
     @nn.compact
-    def __call__(
-        self, observations: jax.Array, train: bool = False
-    ) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, observations: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         config = self.config
         dtype = compute_dtype(config)
         width = config.hidden_dim
@@ -170,7 +178,9 @@ class Transformer(nn.Module):
 
         embedding = nn.initializers.normal(_EMBEDDING_STDDEV)
         species = self.param(
-            "species", nn.initializers.normal(1.0), (features.NUM_SPECIES, config.species_embedding_dim)
+            "species",
+            nn.initializers.normal(1.0),
+            (features.NUM_SPECIES, config.species_embedding_dim),
         )
         owners = self.param("owner", embedding, (2, width))
         positions = self.param("queue_position", embedding, (features.QUEUE_SIZE, width))
@@ -195,26 +205,48 @@ class Transformer(nn.Module):
         )
         for index in range(config.num_layers):
             last = index == config.num_layers - 1
-            tokens = _Layer(config, class_only=last, name=f"layer_{index}")(tokens, present, train)
+            tokens = AttentionLayer(config, class_only=last, name=f"layer_{index}")(
+                tokens, present, train
+            )
         hidden = nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
         return _Heads(name="heads")(hidden)
 
 
-def build_network(config: NetworkConfig, scoring: str = "points") -> nn.Module:
+def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
     """The network of a configuration, for games scored by "points" or "animals".
-
-    Returns:
-      A module with `apply({"params": params}, observations, train, rngs={"dropout": key})`; the
-      random stream is needed with `train` and a positive dropout alone.
 
     Raises:
       ValueError: on another scoring.
     """
     check_scoring(scoring)
-    return Transformer(config, scoring) if config.kind == "transformer" else MLP(config, scoring)
+    if config.kind == "transformer":
+        return Transformer(config, scoring)
+    return MLP(config, scoring)
 
 
 def init_params(network: nn.Module, seed: int) -> Params:
     """Fresh float32 parameters, a function of the seed alone."""
+    return _init(network, jax.random.PRNGKey(seed))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init(network: nn.Module, key: jax.Array) -> Params:
     observations = jnp.zeros((1, features.OBSERVATION_SIZE), jnp.uint8)
-    return jax.jit(network.init)(jax.random.PRNGKey(seed), observations)["params"]
+    return network.init(key, observations)["params"]
+
+
+def evaluate(
+    network: nn.Module,
+    params: Params,
+    observations: jax.Array,
+    dropout_key: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Logits float32 [B, 33] and values float32 [B] of observations uint8 [B, 19].
+
+    Dropout acts where a key (uint32 [2]) for it is given.
+    """
+    rngs = {} if dropout_key is None else {"dropout": dropout_key}
+    logits, values = network.apply(
+        {"params": params}, observations, train=dropout_key is not None, rngs=rngs
+    )
+    return jnp.asarray(logits), jnp.asarray(values)

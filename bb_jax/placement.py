@@ -38,4 +38,6 @@ def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
       devices: all devices of all processes by default.
     """
     devices = tuple(devices) if devices is not None else tuple(jax.devices())
-    return _copier(devices)(tree, np.zeros(len(local(devices)), np.int8))
+    copies = _copier(devices)(tree, np.zeros(len(local(devices)), np.int8))
+    # Until then the computation may still read numpy memory.
+    return jax.block_until_ready(copies)

@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import flax.serialization
 import jax
 import numpy as np
 
 from bb_jax import features
 from bb_jax.config import NetworkConfig
-from bb_jax.networks import build_network
+from bb_jax.networks import Network, build_network
 
 Params = Any
 
@@ -45,7 +44,7 @@ class Policy(NamedTuple):
       metadata: what was saved with it.
     """
 
-    network: nn.Module
+    network: Network
     params: Params
     network_config: NetworkConfig
     scoring: str
@@ -54,9 +53,7 @@ class Policy(NamedTuple):
 
 def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
     paths, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return [
-        ("/".join(str(entry.key) for entry in path), np.asarray(leaf)) for path, leaf in paths
-    ]
+    return [("/".join(str(entry.key) for entry in path), np.asarray(leaf)) for path, leaf in paths]
 
 
 def policy_hash(params: Params) -> str:
@@ -151,7 +148,9 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
         metadata = json.loads(content["metadata"])
         params, stored_hash = content["params"], content["hash"]
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} holds no usable description of its network: {error}") from error
+        raise CheckpointError(
+            f"{path} holds no usable description of its network: {error}"
+        ) from error
     if expected is not None:
         check_architecture(path, config, expected)
     _check_params(path, network, params)
@@ -178,13 +177,12 @@ def check_architecture(
         raise CheckpointError(f"{source} is of another architecture: {', '.join(differences)}")
 
 
-def _check_params(path: Path, network: nn.Module, params: Params) -> None:
+def _check_params(path: Path, network: Network, params: Params) -> None:
     row = np.zeros((1, features.OBSERVATION_SIZE), np.uint8)
     template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
     paths, _ = jax.tree_util.tree_flatten_with_path(template)
     wanted = {
-        "/".join(str(entry.key) for entry in keys): (leaf.shape, leaf.dtype)
-        for keys, leaf in paths
+        "/".join(str(entry.key) for entry in keys): (leaf.shape, leaf.dtype) for keys, leaf in paths
     }
     found = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(params)}
     for name in sorted(wanted | found):

@@ -5,7 +5,6 @@
 
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -13,6 +12,7 @@ from bb_jax import distributions, features
 from bb_jax.advantages import generalized_advantages
 from bb_jax.config import PPOConfig
 from bb_jax.losses import Batch, policy_mask
+from bb_jax.networks import Network, evaluate
 from bb_jax.rollouts import Rollout, pack_positions
 
 Params = Any
@@ -23,7 +23,7 @@ _VARIANCE_EPSILON = 1e-8
 
 
 def proximal_pass(
-    network: nn.Module,
+    network: Network,
     params: Params,
     observations: jax.Array,
     actions: jax.Array,
@@ -57,22 +57,22 @@ def proximal_pass(
         parts = jnp.pad(array, widths).reshape(chunks, num_devices, rows, *array.shape[1:])
         return parts[:, jax.lax.axis_index(axis_name)]
 
-    def evaluate(chunk: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def of_chunk(chunk: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         _, observations, actions = chunk
-        logits, values = network.apply({"params": params}, observations)
+        logits, values = evaluate(network, params, observations)
         legal = features.legal_mask(observations)
         log_probs = distributions.masked_log_softmax(logits, legal, temperature)
         return distributions.select(log_probs, actions), values
 
-    def evaluate_or_skip(
+    def of_chunk_or_nothing(
         chunk: tuple[jax.Array, jax.Array, jax.Array],
     ) -> tuple[jax.Array, jax.Array]:
         nothing = jnp.zeros(rows)
         occupied = chunk[0] * num_devices * rows < count
-        return jax.lax.cond(occupied, evaluate, lambda _: (nothing, nothing), chunk)
+        return jax.lax.cond(occupied, of_chunk, lambda _: (nothing, nothing), chunk)
 
     results = jax.lax.map(
-        evaluate_or_skip,
+        of_chunk_or_nothing,
         (jnp.arange(chunks), on_this_device(observations), on_this_device(actions)),
     )
 
@@ -84,7 +84,7 @@ def proximal_pass(
 
 
 def prepare_batch(
-    network: nn.Module,
+    network: Network,
     params: Params,
     rollout: Rollout,
     temperature: jax.Array,
@@ -113,11 +113,11 @@ def prepare_batch(
 
     observations = packed(rollout.observations)
     actions = packed(rollout.actions).astype(jnp.int32)
-    valid = jnp.arange(len(actions)) < packing.count
+    valid = jnp.arange(len(actions)) < packing.size
     trains_policy = policy_mask(observations, valid, sampled_plies)
 
     log_probs, values = proximal_pass(
-        network, params, observations, actions, packing.count, temperature, axis_name
+        network, params, observations, actions, packing.size, temperature, axis_name
     )
     slot_values = jnp.where(packing.inside, values[packing.position_of_slot], 0.0)
     advantages = packed(
@@ -160,7 +160,7 @@ def prepare_batch(
         "train/explained_variance": explained_variance,
         "train/behaviour_weight_mean": mean(truncated, trains_policy),
         "train/behaviour_weight_max": jnp.max(weights, where=trains_policy, initial=0.0),
-        "train/positions": packing.count,
+        "train/positions": packing.size,
         "train/policy_positions": jnp.sum(trains_policy),
     }
-    return batch, packing.count, metrics
+    return batch, packing.size, metrics

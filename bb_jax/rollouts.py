@@ -53,7 +53,7 @@ def pad_rollout(rollout: Rollout, capacity: int, num_devices: int) -> Rollout:
     if observations.ndim != 3 or observations.shape[2] != features.OBSERVATION_SIZE:
         raise ValueError(f"observations must have shape [N, T, 19], not {observations.shape}")
     count, steps = observations.shape[:2]
-    shapes = {"actions": (count, steps), "log_probs": (count, steps)}
+    shapes: dict[str, tuple[int, ...]] = {"actions": (count, steps), "log_probs": (count, steps)}
     shapes |= {"lengths": (count,), "rewards": (count,)}
     for name, shape in shapes.items():
         actual = np.shape(getattr(rollout, name))
@@ -86,13 +86,13 @@ class Packing(NamedTuple):
       slot_of_position: int32 [M], a slot n T + t; 0 beyond the last position.
       position_of_slot: int32 [N, T]; 0 outside of trajectories.
       inside: bool [N, T], whether the slot holds a position.
-      count: int32 [], number of positions.
+      size: int32 [], number of positions.
     """
 
     slot_of_position: jax.Array
     position_of_slot: jax.Array
     inside: jax.Array
-    count: jax.Array
+    size: jax.Array
 
 
 def pack_positions(lengths: jax.Array, steps: int) -> Packing:

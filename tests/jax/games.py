@@ -1,0 +1,83 @@
+"""Positions and rollouts of real games for the tests of bb_jax."""
+
+import functools
+
+import jax
+import numpy as np
+
+from bb_jax import NetworkConfig, Rollout, build_network, init_params, make_policy_step
+from bb_jax.networks import Network
+from bb_sim import EXTERNAL, Arena, GameBatch
+from bb_sim.arena import RolloutBuffer
+
+TINY_MLP = NetworkConfig(kind="mlp", hidden_layers=(16,), dropout=0.0)
+TINY_TRANSFORMER = NetworkConfig(
+    hidden_dim=16, num_heads=2, num_layers=2, species_embedding_dim=4, dropout=0.0
+)
+ALL_PLIES = 24
+
+
+@functools.cache
+def tiny_network(config: NetworkConfig = TINY_MLP, seed: int = 0) -> tuple[Network, dict]:
+    """A network and parameters whose logits differ visibly from action to action."""
+    network = build_network(config, "points")
+    params = init_params(network, seed)
+    return network, jax.tree.map(
+        lambda leaf: leaf + 0.1 * jax.random.normal(jax.random.PRNGKey(seed), leaf.shape), params
+    )
+
+
+def random_positions(num_games: int = 20, seed: int = 0) -> np.ndarray:
+    """The mover's observations, uint8 [24 num_games, 19], over whole random games."""
+    batch = GameBatch(num_games)
+    batch.reset(np.arange(num_games, dtype=np.uint64) + np.uint64(1000 * seed))
+    rows = []
+    while not batch.terminal.all():
+        rows.append(batch.observations().copy())
+        batch.step_random()
+    return np.concatenate(rows)
+
+
+def with_hand(row: np.ndarray, *species: int) -> np.ndarray:
+    """The row with another own hand."""
+    row = row.copy()
+    mask = sum(1 << index for index in species)
+    row[4], row[5] = mask & 255, mask >> 8
+    return row
+
+
+def legal_of(rows: np.ndarray) -> np.ndarray:
+    """bool [..., 33] from the rows' bytes."""
+    return np.unpackbits(rows[..., 14:19], axis=-1, bitorder="little")[..., :33].astype(bool)
+
+
+def self_play(
+    network: Network,
+    params: dict,
+    num_games: int = 16,
+    seed: int = 0,
+    temperature: float = 1.0,
+    sampled_plies: int = ALL_PLIES,
+) -> Rollout:
+    """Games in which both seats learn: 2 num_games trajectories."""
+    step = make_policy_step(network, jax.local_devices()[:1])
+    buffer = RolloutBuffer(2 * num_games)
+    arena = Arena(num_games)
+    arena.start(
+        np.arange(num_games, dtype=np.uint64) + np.uint64(1000 * seed),
+        np.full((num_games, 2), EXTERNAL, np.uint8),
+        rollout=buffer,
+        trajectories=np.arange(2 * num_games, dtype=np.int32).reshape(-1, 2),
+        margin_weight=0.02,
+    )
+    ply = 0
+    while arena.pending:
+        key = np.array([seed, ply], np.uint32)
+        result = np.asarray(
+            step(params, arena.observations.copy(), key, temperature, sampled_plies)
+        )
+        arena.step(result[0].astype(np.uint8), result[1].view(np.float32))
+        ply += 1
+    return Rollout(
+        buffer.observations, buffer.actions, buffer.log_probs, buffer.lengths, buffer.rewards
+    )

@@ -1,0 +1,72 @@
+"""Several devices and several processes do what one device does, to rounding."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _start(output: Path, num_devices: int, *process: object, virtual: int) -> subprocess.Popen:
+    environment = os.environ | {
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={virtual}",
+        "JAX_PLATFORMS": "cpu",
+    }
+    arguments = [str(argument) for argument in (output, num_devices, *process)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.jax.device_program", *arguments], cwd=ROOT, env=environment
+    )
+
+
+def _arrays(process: subprocess.Popen, output: Path) -> dict[str, np.ndarray]:
+    try:
+        assert process.wait(timeout=100) == 0
+    finally:
+        process.kill()
+    with np.load(output) as arrays:
+        return dict(arrays)
+
+
+def _assert_close(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        # Absolute, since the distance of the first ratios from 1 is itself rounding.
+        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=2e-5, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def one_device(tmp_path_factory) -> dict[str, np.ndarray]:
+    output = tmp_path_factory.mktemp("devices") / "one.npz"
+    return _arrays(_start(output, 1, virtual=1), output)
+
+
+@pytest.mark.parametrize("num_devices", [2, 4])
+def test_several_devices(tmp_path, one_device, num_devices):
+    output = tmp_path / "several.npz"
+    found = _arrays(_start(output, num_devices, virtual=4), output)
+    _assert_close(found, one_device)
+    np.testing.assert_array_equal(found["actions"], one_device["actions"])
+
+
+@pytest.mark.slow
+def test_two_processes(tmp_path, one_device):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    outputs = [tmp_path / f"process_{index}.npz" for index in range(2)]
+    processes = [
+        _start(output, 4, index, 2, address, virtual=2) for index, output in enumerate(outputs)
+    ]
+    found = [_arrays(*pair) for pair in zip(processes, outputs, strict=True)]
+    acted = {"actions", "log_probs"}
+    for arrays in found:
+        _assert_close(
+            {name: array for name, array in arrays.items() if name not in acted},
+            {name: array for name, array in one_device.items() if name not in acted},
+        )
+    np.testing.assert_array_equal(found[0]["actions"], one_device["actions"])
