@@ -10,7 +10,6 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from eval.run_reading import read_object
 from train.process_identity import ProcessIdentity
 
 RECORD_FILE = "job.json"
+# What the training and its supervisor print.
+JOB_LOG = "job.log"
 LOG_FILE = "job.log"
 _LOCK_FILE = ".job.lock"
 
@@ -78,11 +79,6 @@ class JobRecord:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def timestamp() -> str:
-    """The time of the call, in UTC and whole seconds."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_record(run: Path) -> JobRecord | None:

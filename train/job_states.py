@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,13 +13,17 @@ from pathlib import Path
 from eval.errors import EvaluationError
 from eval.run_reading import CONFIGURATION, FINAL_EVALUATION, read_object
 from train import slurm
-from train.job_records import JobError, JobRecord, read_record
+from train.job_records import JOB_LOG, JobError, JobRecord, read_record
 from train.process_identity import ProcessIdentity, boot_id, process_with_open_file
 
-JOB_LOG = "job.log"
 _TRAINING_LOCK = ".lock"
+# Exit codes of a training that was told to stop.
+_STOPPED_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 # The last part of a log that is searched for its last line, in bytes.
-_LOG_END = 4096
+_LOG_END = 16384
+_SUPERVISOR_LINE = r"\[\d{4}-\d\d-\d\dT[\d:+]+\] "
+# A sentence for the user, or the end of a traceback.
+_ERROR_LINE = r"error: |[\w.]*(Error|Exception)\b"
 
 
 class State(StrEnum):
@@ -121,7 +126,8 @@ def _ended(run: Path, record: JobRecord) -> JobStatus:
             detail = "its exit code is not known: its supervisor was killed"
             return JobStatus(State.FINISHED, detail, record)
         return _lost(record)
-    if record.ended and finished is not None and finished > datetime.fromisoformat(record.ended):
+    ended = datetime.fromisoformat(record.ended or record.started)
+    if record.exit_code and finished is not None and finished > ended:
         return JobStatus(State.FINISHED, "by a later command", record)
     return JobStatus(*_by_exit_code(run, record.exit_code), record)
 
@@ -140,7 +146,7 @@ def _lost(record: JobRecord) -> JobStatus:
 def _by_exit_code(run: Path, code: int) -> tuple[State, str]:
     if code == 0:
         return State.FINISHED, ""
-    if code in (128 + signal.SIGTERM, 128 + signal.SIGINT):
+    if code in _STOPPED_CODES:
         return State.STOPPED, f"by {signal.Signals(code - 128).name}"
     if code > 128 and code - 128 in set(signal.Signals):
         return State.FAILED, f"killed by {signal.Signals(code - 128).name}"
@@ -166,21 +172,26 @@ def _in_slurm(run: Path, record: JobRecord) -> JobStatus:
     """The state of a job that was submitted to Slurm."""
     if record.slurm_job is None:
         return JobStatus(State.FAILED, "it was not submitted", record)
+    name = f"Slurm job {record.slurm_job}"
+    if record.exit_code not in (None, *_STOPPED_CODES):
+        # It is over, and was not put into the queue again.
+        return _named(name, _outside(run, record) or _ended(run, record))
     try:
         job = slurm.ask(record.slurm_job)
     except JobError as error:
-        return JobStatus(State.UNKNOWN, f"Slurm job {record.slurm_job}: {error}", record)
-    name = f"Slurm job {record.slurm_job}"
-    again = f", started again {record.requeues} times" if record.requeues else ""
+        return JobStatus(State.UNKNOWN, f"{name}: {error}", record)
+    times = "once" if record.requeues == 1 else f"{record.requeues} times"
+    again = f", started again {times}" if record.requeues else ""
     if job is not None and job.waiting:
         return JobStatus(State.QUEUED, f"{name} waits: {job.reason or job.state}{again}", record)
     if job is not None and job.running:
         where = f" on {job.nodes}" if job.nodes else ""
         return JobStatus(State.RUNNING, f"{name}{where}{again}", record)
+    outside = _outside(run, record)
+    if outside is not None:
+        return outside
     if record.exit_code is not None:
-        ended = _ended(run, record)
-        detail = ", ".join(part for part in (name, ended.detail) if part)
-        return JobStatus(ended.state, detail, record)
+        return _named(name, _ended(run, record))
     said = f"Slurm says {job.state}" if job is not None else "Slurm knows no such job any more"
     # A job that was taken out of the queue has never run.
     if job is not None and job.state == "CANCELLED" and record.training is None:
@@ -188,13 +199,27 @@ def _in_slurm(run: Path, record: JobRecord) -> JobStatus:
     return JobStatus(State.DIED, f"{name} ended without an exit code; {said}", record)
 
 
+def _named(job: str, status: JobStatus) -> JobStatus:
+    """A status whose detail begins with the job's name, unless it is of another process."""
+    if status.active:
+        return status
+    return replace(status, detail=", ".join(part for part in (job, status.detail) if part))
+
+
 def last_message(run: Path) -> str:
-    """The last line of a job's log that is not the supervisor's; empty where there is none."""
+    """What the log of a job says about its end: the error, else the last line; may be empty."""
     try:
         with open(run / JOB_LOG, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_END))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    said = [line.strip() for line in lines if line.strip() and not line.startswith("[")]
-    return said[-1].removeprefix("error: ") if said else ""
+    said: list[str] = []
+    for line in lines:
+        if re.match(_SUPERVISOR_LINE + "python -m", line):
+            # What follows is of the newest attempt.
+            said = []
+        elif line.strip() and not re.match(_SUPERVISOR_LINE, line):
+            said.append(line.strip())
+    errors = [line for line in said if re.match(_ERROR_LINE, line)]
+    return (errors or said or [""])[-1].removeprefix("error: ")

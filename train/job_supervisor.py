@@ -27,7 +27,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from train.job_records import JobError, JobRecord, timestamp, update_record
+from eval.json_file import timestamp
+from train.job_records import JobError, JobRecord, update_record
 from train.process_identity import ProcessIdentity, boot_id
 from train.slurm import requeue
 
@@ -91,7 +92,11 @@ def _supervise(run: Path, in_slurm: bool) -> int:
         _say(f"error: cannot run {command[0]}: {error.strerror}")
         _note_end(run, _NOT_STARTED)
         return _NOT_STARTED
-    update_record(run, training=ProcessIdentity.of(training.pid))
+    try:
+        update_record(run, training=ProcessIdentity.of(training.pid))
+    except JobError as error:
+        # It trains all the same, and is stopped through its supervisor.
+        _say(f"error: {error}")
     threading.Thread(target=lambda: events.put(training.wait()), daemon=True).start()
 
     return_code, time_is_up = _wait(training, events)
