@@ -1,8 +1,9 @@
-"""JSON files that are written whole or not at all."""
+"""Files that are written whole or not at all, JSON above all."""
 
 import json
 import os
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,18 @@ def write_json(path: Path, data: Any) -> None:
     Raises:
       EvaluationError: as in `check_writable`; the old file is as it was.
     """
+    write_whole(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file in one step, as `write_json` does."""
     check_writable(path)
     path = path.resolve()
-    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(temporary, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -50,3 +55,8 @@ def write_json(path: Path, data: Any) -> None:
             raise
     except OSError as error:
         raise EvaluationError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def timestamp() -> str:
+    """The time in UTC, to the second, in ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,60 +1,84 @@
-"""Win rates of a checkpoint: python -m eval.main --checkpoint RUN[@STEP] [--json FILE]."""
+"""Win rates of checkpoints: python -m eval.main --checkpoint RUN[@STEP] [--json FILE].
+
+With `--against` or several `--checkpoint`s, all of them play the same deals, and the first is
+compared with each other one deal by deal.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-from bb_jax.devices import DEVICES, DeviceError, select_devices
+from eval.command_line import (
+    Parser,
+    check_seed,
+    check_temperature,
+    checkpoint_errors,
+    games_bar,
+    note,
+    run_command,
+    show,
+    start_jax,
+)
 from eval.errors import EvaluationError
-from eval.json_file import check_writable, write_json
-from eval.matches import MatchResult, OnProgress, play_matches
-from eval.players import Player, make_player, network_player, split_specifications
-from eval.table import render_results
+from eval.json_file import check_writable, timestamp, write_json
+from eval.matches import MatchResult, check_games
+from eval.paired import Comparison, compare, swap_variance_ratio
+from eval.players import (
+    Player,
+    common_scoring,
+    make_player,
+    network_player,
+    split_specifications,
+)
+from eval.resumable import PartialResults, play_in_parts
+from eval.strength import strength_of
+from eval.table import render_comparisons, render_results
 
-if TYPE_CHECKING:
-    from bb_jax import Policy
-
+MODULE = "eval.main"
 DEFAULT_GAMES = 2000
 
 
 @dataclass(frozen=True)
-class _Checkpoint:
+class _Evaluated:
+    """A checkpoint and what it achieved against each opponent."""
+
+    name: str
     path: Path
-    policy: Policy
+    player: Player
+    results: list[MatchResult]
+
+    def as_json(self, scoring: str) -> dict[str, Any]:
+        return {
+            "checkpoint": self.name,
+            "file": str(self.path),
+            **strength_of(self.results, scoring).as_json(),
+            "results": [result.as_json() for result in self.results],
+        }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"eval.main: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m eval.main",
-        description="Plays a checkpoint against opponents: every deal from both seats.",
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    parser = Parser(MODULE, "Plays checkpoints against opponents: every deal from both seats.")
     parser.add_argument(
         "--checkpoint",
         required=True,
+        action="append",
         metavar="RUN[@STEP]",
-        help="a run folder, or its name under checkpoints/; the newest step by default",
+        help="a run folder, or its name under checkpoints/; the newest step by default; given "
+        "several times, the first is compared with the others",
+    )
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="RUN[@STEP]",
+        help="further checkpoints, with which the first is compared deal by deal",
     )
     parser.add_argument(
         "--opponents",
@@ -70,143 +94,145 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"games against each opponent, even (default: {DEFAULT_GAMES})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the deals (default: 0)")
+    parser.add_seed()
     parser.add_argument(
         "--temperature",
         type=float,
         metavar="T",
         help="draw actions from softmax(logits / T) (default: play the best one)",
     )
-    parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_device()
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the results there too; an evaluation that was stopped goes on",
+    )
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 2 for bad input, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        _run(options, sys.argv[1:] if arguments is None else arguments)
-    except KeyboardInterrupt:
-        print("eval.main: interrupted", file=sys.stderr)
-        return 130
-    except (DeviceError, EvaluationError) as error:
-        print(f"eval.main: {error}", file=sys.stderr)
-        return 2
-    return 0
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command(MODULE, lambda: _run(options, given))
 
 
-def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     # Everything that can be refused is refused before JAX starts and before a game is played.
-    _check_options(options)
+    names = [*options.checkpoint, *options.against]
+    _check_options(options, names)
     specifications = split_specifications(options.opponents)
     if options.json is not None:
         check_writable(options.json)
-    # Leaves the memory of a GPU to a training run beside this one.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
-    checkpoint = _load(options.checkpoint, options.device)
-    policy = checkpoint.policy
-    player = network_player(options.checkpoint, policy, temperature=options.temperature)
-    opponents = _make_opponents(specifications)
+    start_jax(options.device)
+    players, paths = _load(names, options.temperature)
+    with checkpoint_errors():
+        opponents = [make_player(specification) for specification in specifications]
+    scoring = common_scoring([*players, *opponents])
+    partial = None if options.json is None else PartialResults.beside(options.json, note)
 
     begun = time.perf_counter()
-    with _progress() as on_progress:
-        results = play_matches(
-            [player],
-            opponents,
+    pairings = [(player, opponent) for player in players for opponent in opponents]
+    with games_bar() as on_progress:
+        results = play_in_parts(
+            pairings,
             options.games,
             options.seed,
-            policy.scoring,
+            scoring,
+            partial=partial,
             on_progress=on_progress,
         )
     seconds = time.perf_counter() - begun
-    _show(_report(options, policy.scoring, results, seconds))
+
+    width = len(opponents)
+    evaluated = [
+        _Evaluated(names[i], paths[i], player, results[i * width : (i + 1) * width])
+        for i, player in enumerate(players)
+    ]
+    first, *others = evaluated
+    comparisons = [compare(first.results, other.results) for other in others]
+    found = 0 if partial is None else partial.games_found
+    show(_report(options, scoring, evaluated, comparisons, seconds, found))
     if options.json is not None:
-        write_json(
-            options.json,
-            {
-                "checkpoint": options.checkpoint,
-                "file": str(checkpoint.path),
-                "results": [result.as_json() for result in results],
-                "seed": options.seed,
-                "temperature": options.temperature,
-                "scoring": policy.scoring,
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "command": shlex.join(["python", "-m", "eval.main", *arguments]),
-                "seconds": round(seconds, 3),
-            },
-        )
+        content = {
+            **first.as_json(scoring),
+            "compared": [other.as_json(scoring) for other in others],
+            "differences": [row.as_json() for rows in comparisons for row in rows],
+            "seed": options.seed,
+            "temperature": options.temperature,
+            "scoring": scoring,
+            "date": timestamp(),
+            "command": shlex.join(["python", "-m", MODULE, *arguments]),
+            "seconds": round(seconds, 3),
+        }
+        write_json(options.json, content)
+    if partial is not None:
+        partial.remove()
+    return 0
 
 
-def _check_options(options: argparse.Namespace) -> None:
-    if options.games < 2 or options.games % 2:
-        raise EvaluationError(
-            f"--games must be even, because each deal is played from both seats, and at least 2, "
-            f"not {options.games}"
-        )
-    if options.seed < 0:
-        raise EvaluationError(f"--seed must not be negative, but it is {options.seed}")
-    temperature = options.temperature
-    if temperature is not None and not (math.isfinite(temperature) and temperature > 0):
-        raise EvaluationError(f"--temperature must be a number above 0, not {temperature}")
+def _check_options(options: argparse.Namespace, names: Sequence[str]) -> None:
+    check_games(options.games, "--games")
+    check_seed(options.seed)
+    check_temperature(options.temperature)
+    if len(names) > 1 and options.games < 4:
+        raise EvaluationError(f"--games must be at least 4 to compare, not {options.games}")
 
 
-def _load(reference: str, device: str) -> _Checkpoint:
-    select_devices(device)
-    from bb_jax import CheckpointError, load_policy, resolve_checkpoint
+def _load(names: Sequence[str], temperature: float | None) -> tuple[list[Player], list[Path]]:
+    from bb_jax import load_policy, resolve_checkpoint
 
-    try:
-        path = resolve_checkpoint(reference)
-        return _Checkpoint(path, load_policy(path))
-    except CheckpointError as error:
-        raise EvaluationError(str(error)) from error
-
-
-def _make_opponents(specifications: Sequence[str]) -> list[Player]:
-    from bb_jax import CheckpointError
-
-    try:
-        return [make_player(specification) for specification in specifications]
-    except CheckpointError as error:
-        raise EvaluationError(str(error)) from error
-
-
-@contextmanager
-def _progress() -> Iterator[OnProgress | None]:
-    """A bar on standard error while games are played, if that is a terminal."""
-    console = Console(stderr=True)
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), "games", TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    with checkpoint_errors():
+        paths = [resolve_checkpoint(name) for name in names]
+        players: list[Player] = [
+            network_player(name, load_policy(path), temperature=temperature)
+            for name, path in zip(names, paths, strict=True)
+        ]
+    return players, paths
 
 
 def _report(
-    options: argparse.Namespace, scoring: str, results: Sequence[MatchResult], seconds: float
+    options: argparse.Namespace,
+    scoring: str,
+    evaluated: Sequence[_Evaluated],
+    comparisons: Sequence[Sequence[Comparison]],
+    seconds: float,
+    found: int,
 ) -> str:
     temperature = options.temperature
     how = "best actions" if temperature is None else f"actions drawn at temperature {temperature:g}"
-    total = sum(result.games for result in results)
-    return (
-        f"{options.checkpoint}, {how}, scoring by {scoring}\n"
+    parts = [
         f"{options.games} games an opponent: {options.games // 2} deals (seed {options.seed}), "
-        f"each from both seats\n\n"
-        f"{render_results(results, scoring)}\n"
-        f"{total} games in {seconds:.1f} s ({total / seconds:,.0f} a second)"
+        f"each from both seats"
+    ]
+    for one in evaluated:
+        parts.append(
+            f"{one.name}, {how}, scoring by {scoring}\n\n"
+            f"{render_results(one.results, scoring)}\n"
+            f"{strength_of(one.results, scoring).describe()}"
+        )
+    for rows in comparisons:
+        parts.append(
+            f"{rows[0].player} minus {rows[0].other}, deal by deal\n\n{render_comparisons(rows)}\n"
+            "variance: of the difference of the win rates, that of independent games being 1"
+        )
+    played = sum(result.games for one in evaluated for result in one.results) - found
+    parts.append(
+        f"{_swap_effect(evaluated)}{f'{found} games from before; ' if found else ''}"
+        f"{played} games in {seconds:.1f} s ({played / seconds:,.0f} a second)"
     )
+    return "\n\n".join(parts)
 
 
-def _show(text: str) -> None:
-    """Prints a text, to a reader that may have gone away: the JSON file is still to be written."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # What the buffer still holds must not fail again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _swap_effect(evaluated: Sequence[_Evaluated]) -> str:
+    """What playing every deal from both seats did to the variance of the win rates."""
+    ratios = [swap_variance_ratio(result) for one in evaluated for result in one.results]
+    known = [ratio for ratio in ratios if ratio is not None]
+    if not known:
+        return ""
+    mean = sum(known) / len(known)
+    return f"Variance of the win rates: {mean:.2f} of that of independent games\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Matches over shared deals: every deal is played from both seats, by every pair of players."""
+"""Matches over shared deals: every deal is played from both seats, by all players alike."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class MatchResult:
       ci95: 95 % Wilson interval of the win rate (Wilson 1927), as fractions.
       mean_margin: mean of own minus other, in the units of the scoring.
       margins: int8 [D, 2], own minus other.
-      outcomes: int8 [D, 2], +1, 0 or -1 for the player. Rows of results with the same seed are the
-        same deals, so differences between players can be taken deal by deal. A result read from
-        JSON has no rows.
+      outcomes: int8 [D, 2], +1, 0 or -1 for the player. Results against the same opponent with the
+        same seed have the same deals, row by row, so that players can be compared deal by deal. A
+        result read from JSON has no rows.
     """
 
     player: str
@@ -123,15 +123,25 @@ def wilson_interval(wins: int, games: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def deal_seeds(seed: int, deals: int) -> np.ndarray:
-    """uint64 [deals]: entry i depends on (seed, i) alone, whatever the number of deals.
+def check_games(games: int, name: str = "the number of games") -> None:
+    """Raises EvaluationError unless `games`, called `name`, can be played from both seats."""
+    if games < 2 or games % 2:
+        raise EvaluationError(
+            f"{name} must be even, because each deal is played from both seats, and at least 2, "
+            f"not {games}"
+        )
+
+
+def deal_seeds(seed: int, deals: int, stream: str = "") -> np.ndarray:
+    """uint64 [deals]: entry i depends on (seed, stream, i) alone, whatever the number of deals.
 
     Raises:
       EvaluationError: the seed is negative.
     """
     if seed < 0:
         raise EvaluationError(f"the seed must not be negative, but it is {seed}")
-    return np.random.Philox(seed).random_raw(deals)
+    sequence = np.random.SeedSequence([seed, *stream.encode()])
+    return np.random.Philox(sequence).random_raw(deals)
 
 
 def evaluate(
@@ -144,14 +154,14 @@ def evaluate(
     name: str = "policy",
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
-    """One policy against each opponent, over the same deals.
+    """One policy against each opponent, over deals that depend on the seed and the opponent.
 
     Args:
       policy: a policy function (observations uint8 [B, 19] -> action ids uint8 [B]), a bb_jax
         Policy (which plays greedily), or a Player.
       opponents: texts as in `make_player`, or Players.
       games: games against each opponent; even, because each deal is played from both seats.
-      seed: of the deals; the same seed gives the same deals to every policy and opponent.
+      seed: of the deals; the same seed gives the same deals to every policy.
       scoring: "points" or "animals".
       name: what errors call the policy.
       on_progress: called with (games finished, games in all) between forward passes; what it raises
@@ -191,6 +201,8 @@ def play_pairings(
     seed: int,
     scoring: str = "points",
     *,
+    streams: Sequence[str] | None = None,
+    first_deal: int = 0,
     slots: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
@@ -202,9 +214,13 @@ def play_pairings(
     Args:
       pairings: (player, opponent) P times.
       games: N, even.
-      seed: of the deals, which all pairings share; the two games of a deal also share the random
-        stream of the named opponents.
+      seed: of the deals; the two games of a deal also share the random stream of the named
+        opponents.
       scoring: "points" or "animals".
+      streams: P times; pairings of the same stream play the same deals. By default the opponents'
+        names: players who meet the same opponent share its deals, and results against different
+        opponents are independent.
+      first_deal: number of deals to skip, so that a match can be played in parts.
       slots: games in progress at once; chosen from the number of games where it is None.
       on_progress: called with (games finished, games in all) between forward passes.
 
@@ -215,19 +231,18 @@ def play_pairings(
       EvaluationError: N is odd or below 2, the seed is negative, there are more policies and agents
         than an arena takes, or a policy or agent returned an illegal action.
     """
-    if games < 2 or games % 2:
-        raise EvaluationError(
-            f"the number of games must be even (each deal is played from both seats), "
-            f"but it is {games}"
-        )
-    seeds = deal_seeds(seed, games // 2)
+    check_games(games)
     total = games * len(pairings)
     if total == 0:
         return []
+    streams = [opponent.name for _, opponent in pairings] if streams is None else streams
+    last_deal = first_deal + games // 2
+    of_stream = {name: deal_seeds(seed, last_deal, name)[first_deal:] for name in set(streams)}
+    seeds = np.stack([of_stream[name] for name in streams], axis=1)
     external, controllers = _seat_players(pairings)
     # [D, P, 2] in the order of play: pairings take turns, so that all of them fill the batches.
     shape = (games // 2, len(pairings), 2)
-    game_seeds = np.ascontiguousarray(np.broadcast_to(seeds[:, None, None], shape)).reshape(-1)
+    game_seeds = np.ascontiguousarray(np.broadcast_to(seeds[:, :, None], shape)).reshape(-1)
     game_controllers = np.broadcast_to(controllers, (*shape, 2)).reshape(-1, 2)
 
     arena = Arena(slots or _choose_slots(total), scoring=scoring)

@@ -45,11 +45,15 @@ class PolicyPlayer:
         uniforms float32 [B] in (0, 1) as its second argument. B varies from call to call.
       samples: whether the policy draws its actions. Its uniforms depend on the deal and the turn
         alone, so that its games are the same in batches of any size.
+      identity: tells apart policies that would play differently, for what is stored about them.
+      scoring: that it was trained for; None where it is not known.
     """
 
     name: str
     act: PolicyFunction
     samples: bool = False
+    identity: str = ""
+    scoring: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +110,37 @@ def network_player(
     batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> PolicyPlayer:
     """A network as a player: its best actions, or with `temperature` actions drawn from it."""
-    if temperature is None:
-        from bb_jax import make_greedy_policy
+    from bb_jax import make_greedy_policy, policy_hash
 
-        return PolicyPlayer(name, make_greedy_policy(policy.network, policy.params, batch_size))
+    identity = policy_hash(policy.params)
+    act: PolicyFunction
+    if temperature is None:
+        act = make_greedy_policy(policy.network, policy.params, batch_size)
+        return PolicyPlayer(name, act, identity=identity, scoring=policy.scoring)
     from eval.sampling import make_sampling_policy
 
     act = make_sampling_policy(policy.network, policy.params, batch_size, temperature)
-    return PolicyPlayer(name, act, samples=True)
+    identity = f"{identity} at {temperature!r}"
+    return PolicyPlayer(name, act, samples=True, identity=identity, scoring=policy.scoring)
+
+
+def identity_of(player: Player) -> str:
+    """What a stored result says about a player: equal for players that play alike."""
+    return (isinstance(player, PolicyPlayer) and player.identity) or player.name
+
+
+def common_scoring(players: Sequence[Player], given: str | None = None) -> str:
+    """The scoring that players can meet under: the one given, else that of the checkpoints.
+
+    Raises:
+      EvaluationError: a checkpoint was trained for another one; it is named.
+    """
+    known = {p.name: p.scoring for p in players if isinstance(p, PolicyPlayer) and p.scoring}
+    scoring = given or next(iter(known.values()), "points")
+    for name, own in known.items():
+        if own != scoring:
+            raise EvaluationError(f"{name} was trained for scoring by {own}, not by {scoring}")
+    return scoring
 
 
 def as_player(given: Any, name: str) -> Player:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.matches import MatchResult
+from eval.paired import Comparison
 
 # Strict win rates in percent of the published agents (PPO, 5 to 15 million games, points scoring).
 PUBLIC_BASELINE = {
@@ -69,12 +70,36 @@ def render_results(
     results: Sequence[MatchResult], scoring: str = "points", width: int = TABLE_WIDTH
 ) -> str:
     """The table as plain text, and a line that says how many public figures are beaten."""
-    text = io.StringIO()
-    console = Console(file=text, width=width, color_system=None, highlight=False)
-    console.print(results_table(results, scoring))
-    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    lines = [plain_text(results_table(results, scoring), width)]
     compared = [beats_baseline(result) for result in results if scoring == "points"]
     known = [beaten for beaten in compared if beaten is not None]
     if known:
         lines.append(f"Public baseline beaten: {sum(known)} of {len(known)}.")
     return "\n".join(lines)
+
+
+def render_comparisons(comparisons: Sequence[Comparison], width: int = TABLE_WIDTH) -> str:
+    """One player minus another, as plain text, one row an opponent."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("opponent", overflow="fold", max_width=24)
+    for header in ("win %", "95 % interval", "margin", "95 % interval", "variance"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in comparisons:
+        rate, margin = row.win_rate, row.margin
+        ratio = row.variance_ratio
+        table.add_row(
+            row.opponent,
+            f"{100 * rate.mean:+.2f}",
+            f"{100 * rate.ci95[0]:+.2f} {100 * rate.ci95[1]:+.2f}",
+            f"{margin.mean:+.2f}",
+            f"{margin.ci95[0]:+.2f} {margin.ci95[1]:+.2f}",
+            "" if ratio is None else f"{ratio:.2f}",
+        )
+    return plain_text(table, width)
+
+
+def plain_text(table: Table, width: int = TABLE_WIDTH) -> str:
+    """A table without colours and without blanks at the ends of its lines."""
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

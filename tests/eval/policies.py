@@ -67,6 +67,17 @@ class FailingAgent:
         raise ZeroDivisionError("nothing to divide by")
 
 
+class InterruptingAgent(FirstAgent):
+    """Is interrupted, as by Ctrl-C, when it has decided so many times; never if None."""
+
+    patience: int | None = None
+
+    def select_action(self, state, legal_actions):
+        if self.patience is not None and len(self.seen) >= self.patience:
+            raise KeyboardInterrupt
+        return super().select_action(state, legal_actions)
+
+
 class NeedyAgent:
     def __init__(self, argument):
         pass

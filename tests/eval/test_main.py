@@ -8,30 +8,16 @@ import sys
 
 import pytest
 
-from bb_jax import NetworkConfig, build_network, init_params, save_policy
 from bb_sim import OPPONENTS
 from eval.main import main
+from tests.eval import policies
 
 AGENT = "tests.eval.policies:FirstAgent"
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    """A folder with checkpoints/tiny: two small untrained networks, steps 1 and 2."""
-    folder = tmp_path_factory.mktemp("workplace")
-    policies = folder / "checkpoints" / "tiny" / "policies"
-    policies.mkdir(parents=True)
-    config = NetworkConfig(kind="mlp", hidden_layers=(8,))
-    network = build_network(config, "points")
-    for step in (1, 2):
-        params = init_params(network, step)
-        save_policy(policies / f"{step:06d}.policy", params, config, "points", {"step": step})
-    return folder
-
-
 @pytest.fixture(autouse=True)
-def in_workplace(workplace, monkeypatch):
-    monkeypatch.chdir(workplace)
+def in_workplace(tiny_checkpoints, monkeypatch):
+    monkeypatch.chdir(tiny_checkpoints)
 
 
 def test_all_ten_opponents_make_a_table(capsys):
@@ -85,6 +71,55 @@ def test_the_same_seed_gives_the_same_results(tmp_path, how):
     assert results[0] == results[1]
 
 
+def test_checkpoints_are_compared_over_the_same_deals(tmp_path, capsys):
+    file = tmp_path / "results.json"
+    arguments = ["--checkpoint", "tiny@1", "--against", "tiny@2", "tiny@1", "--games", "200"]
+    assert main([*arguments, "--opponents", "random,queue", "--json", str(file)]) == 0
+    output = capsys.readouterr().out
+    assert "tiny@1 minus tiny@2" in output
+    assert max(map(len, output.splitlines())) <= 80
+    data = json.loads(file.read_text())
+    other, itself = data["compared"]
+    assert (other["checkpoint"], itself["checkpoint"]) == ("tiny@2", "tiny@1")
+    assert itself["results"] == data["results"] != other["results"]
+    rows = data["differences"]
+    assert [row["opponent"] for row in rows] == ["random", "queue", "all together"] * 2
+    for row, own, others in zip(rows[:2], data["results"], other["results"], strict=True):
+        assert row["win_rate"]["mean"] == pytest.approx(own["win_rate"] - others["win_rate"])
+        low, high = row["win_rate"]["ci95"]
+        assert low < row["win_rate"]["mean"] < high
+    for row in rows[3:]:
+        for what in ("win_rate", "margin"):
+            assert row[what] == {"mean": 0, "standard_error": 0, "ci95": [0, 0]}
+
+
+def test_several_checkpoints_may_be_given_one_by_one(capsys):
+    arguments = ["--checkpoint", "tiny@1", "--checkpoint", "tiny@2", "--games", "20"]
+    assert main([*arguments, "--opponents", "random"]) == 0
+    assert "tiny@1 minus tiny@2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", [[], ["--temperature", "0.7"]])
+def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch, capsys, how):
+    monkeypatch.setattr("eval.resumable.FIRST_PART", 64)
+    agent = "tests.eval.policies:InterruptingAgent"
+    arguments = ["--checkpoint", "tiny", "--games", "120", *how]
+    arguments += ["--opponents", f"noisy,tiny@1,{agent}", "--json"]
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    assert main([*arguments, str(whole)]) == 0
+
+    monkeypatch.setattr(policies.InterruptingAgent, "patience", 700)
+    assert main([*arguments, str(resumed)]) == 130
+    assert "are kept in" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["resumed.partial", "whole"]
+    monkeypatch.setattr(policies.InterruptingAgent, "patience", None)
+    assert main([*arguments, str(resumed)]) == 0
+    assert "games from before" in capsys.readouterr().out
+    assert sorted(os.listdir(tmp_path)) == ["resumed", "whole"]
+    results = [json.loads(file.read_text())["results"] for file in (whole, resumed)]
+    assert results[0] == results[1]
+
+
 def test_the_newest_step_is_the_default_and_a_checkpoint_can_meet_itself(tmp_path):
     file = tmp_path / "results.json"
     arguments = ["--checkpoint", "tiny", "--opponents", "tiny@1,tiny@2", "--games", "100"]
@@ -120,6 +155,10 @@ def test_a_temperature_changes_the_games(tmp_path):
         (["--opponents", "tiny@77"], ["tiny", "77"]),
         (["--opponents", "tests.eval.policies:Missing"], ["Missing"]),
         (["--checkpoint", "nothing"], ["nothing"]),
+        (["--against", "nothing"], ["nothing"]),
+        (["--against", "animals"], ["animals", "points"]),
+        (["--opponents", "animals"], ["animals", "points"]),
+        (["--against", "tiny@1", "--games", "2"], ["--games", "at least 4"]),
         (["--checkpoint", "tiny@77"], ["tiny", "77"]),
         (["--json", "."], ["folder"]),
         (["--json", os.devnull], [os.devnull, "not a regular file"]),

@@ -1,0 +1,149 @@
+"""Completes a run's manifest: python -m eval.backfill RUN [--games N].
+
+Every policy of the run whose entry is missing or failed, or was made with other parameters, plays
+the ten named opponents. What is done is stored step by step, so that a backfill that was stopped
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bb_sim import OPPONENTS
+from eval.command_line import (
+    Parser,
+    check_seed,
+    games_bar,
+    note,
+    run_command,
+    show,
+    start_jax,
+)
+from eval.errors import EvaluationError
+from eval.manifest import (
+    COMPLETE,
+    Entry,
+    policy_files,
+    policy_name,
+    read_manifest,
+    record_evaluation,
+    record_failure,
+    update_manifest,
+)
+from eval.matches import check_games
+from eval.players import NamedPlayer, network_player
+from eval.resumable import PartialResults, play_in_parts
+from eval.run_reading import find_run
+from eval.strength import strength_of
+
+MODULE = "eval.backfill"
+SOURCE = "backfill"
+DEFAULT_GAMES = 2000
+EXIT_FAILED = 1
+_PARTIAL = ".backfill.partial"
+
+
+def _parser() -> Parser:
+    parser = Parser(MODULE, "Evaluates the policies of a run that its manifest lacks.")
+    parser.add_argument("run", metavar="RUN", help="a run folder, or its name under checkpoints/")
+    parser.add_argument(
+        "--games",
+        type=int,
+        default=DEFAULT_GAMES,
+        metavar="N",
+        help=f"games against each of the ten, even (default: {DEFAULT_GAMES})",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also evaluate again what was evaluated over fewer games or opponents",
+    )
+    parser.add_seed()
+    parser.add_device()
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; its exit code is 1 where an evaluation failed."""
+    options = _parser().parse_args(arguments)
+    return run_command(MODULE, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_games(options.games, "--games")
+    check_seed(options.seed)
+    run = find_run(options.run)
+    if not policy_files(run):
+        raise EvaluationError(f"run {run} keeps no policies")
+    dropped = update_manifest(run)
+    if dropped:
+        steps = ", ".join(map(str, dropped))
+        show(f"dropped, because their policies are no longer kept: {steps}")
+    start_jax(options.device)
+    done = [
+        backfill_step(run, step, options.games, options.seed, again=options.all)
+        for step in policy_files(run)
+    ]
+    completed, failed = done.count(True), done.count(False)
+    show(f"{completed} completed, {failed} failed, {done.count(None)} left as they were")
+    return EXIT_FAILED if failed else 0
+
+
+def backfill_step(run: Path, step: int, games: int, seed: int, *, again: bool) -> bool | None:
+    """Evaluates the policy of a step if its entry needs it, and says so.
+
+    Args:
+      run: its folder.
+      step: of a policy that is or was there.
+      games: against each of the ten named opponents, even.
+      seed: of the deals.
+      again: whether to replace a complete entry of fewer games or opponents.
+
+    Returns:
+      Whether it was completed; None where there was nothing to do.
+
+    Raises:
+      EvaluationError: the manifest cannot be written.
+    """
+    from bb_jax import CheckpointError, load_policy, policy_hash
+
+    path = policy_files(run).get(step)
+    if path is None:
+        show(f"step {step}: no longer kept")
+        return None
+    try:
+        policy = load_policy(path)
+        name = policy_hash(policy.params)
+        if not _is_wanted(read_manifest(run).get(step), name, games, again):
+            return None
+        player = network_player(policy_name(step), policy)
+        partial = PartialResults(run / _PARTIAL, note)
+        pairings = [(player, NamedPlayer(opponent)) for opponent in OPPONENTS]
+        with games_bar() as on_progress:
+            results = play_in_parts(
+                pairings, games, seed, policy.scoring, partial=partial, on_progress=on_progress
+            )
+    except (CheckpointError, EvaluationError) as error:
+        record_failure(run, step, str(error), SOURCE)
+        show(f"step {step}: failed: {error}")
+        return False
+    record_evaluation(
+        run, step, results, policy_hash=name, scoring=policy.scoring, seed=seed, source=SOURCE
+    )
+    partial.remove()
+    show(f"step {step}: {strength_of(results, policy.scoring).describe()} ({games} games each)")
+    return True
+
+
+def _is_wanted(entry: Entry | None, policy_hash: str, games: int, again: bool) -> bool:
+    if entry is None or entry.status != COMPLETE or entry.hash != policy_hash:
+        return True
+    met = {result.opponent: result.games for result in entry.results}
+    return again and any(met.get(opponent, 0) < games for opponent in OPPONENTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Elo ratings of any players: python -m eval.tournament PLAYER... [--games N] [--json FILE].
+
+`--ladder RUN` rates the checkpoints of one run instead: see `eval.ladder`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bb_sim import SCORINGS
+from eval.command_line import (
+    Parser,
+    check_seed,
+    check_temperature,
+    checkpoint_errors,
+    games_bar,
+    note,
+    run_command,
+    show,
+    start_jax,
+)
+from eval.cross_table import render_cross_table, render_ratings
+from eval.errors import EvaluationError
+from eval.json_file import check_writable, timestamp, write_json
+from eval.matches import MatchResult, OnProgress, check_games
+from eval.players import NamedPlayer, Player, common_scoring, make_player, split_specifications
+from eval.ratings import Ratings, fit_ratings
+from eval.resumable import PartialResults, play_in_parts
+from eval.streams import pair_stream
+from eval.table import TABLE_WIDTH
+
+MODULE = "eval.tournament"
+DEFAULT_GAMES = 2000
+ANCHOR = "random"
+
+
+def play_round_robin(
+    players: Sequence[Player],
+    games: int,
+    seed: int,
+    scoring: str = "points",
+    *,
+    partial: PartialResults | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[MatchResult]:
+    """Everybody against everybody else, each pair over deals of its own, from both seats.
+
+    Args:
+      players: with different names.
+      games: of each pair, even.
+      seed: of the deals.
+      scoring: "points" or "animals".
+      partial: where unfinished results are kept, if anywhere.
+      on_progress: called with (games finished, games in all).
+
+    Raises:
+      EvaluationError: as in `eval.matches.play_pairings`.
+    """
+    pairings = list(itertools.combinations(players, 2))
+    return play_in_parts(
+        pairings,
+        games,
+        seed,
+        scoring,
+        streams=[pair_stream(player.name, opponent.name) for player, opponent in pairings],
+        partial=partial,
+        on_progress=on_progress,
+    )
+
+
+def rate(results: Sequence[MatchResult], anchor: str | None = None) -> Ratings:
+    """Ratings with one anchor at 0: the one given, else `random`, else the first player."""
+    if anchor is None:
+        names = [name for result in results for name in (result.player, result.opponent)]
+        anchor = ANCHOR if ANCHOR in names else names[0]
+    return fit_ratings(results, {anchor: 0.0})
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        MODULE, "Everybody plays everybody else, every deal from both seats; Elo ratings of all."
+    )
+    parser.add_argument(
+        "players",
+        nargs="*",
+        metavar="PLAYER",
+        help="a named opponent (all: the ten), a checkpoint as RUN or RUN@STEP, or a Python agent "
+        "as package.module:Class",
+    )
+    parser.add_argument(
+        "--ladder",
+        metavar="RUN",
+        help="instead of players: rate the checkpoints of a run against their predecessors and "
+        "the named opponents, playing only what is missing in its ladder.json",
+    )
+    parser.add_argument(
+        "--games",
+        type=int,
+        default=DEFAULT_GAMES,
+        metavar="N",
+        help=f"games of each pair, even (default: {DEFAULT_GAMES})",
+    )
+    parser.add_seed()
+    parser.add_argument(
+        "--anchor",
+        metavar="PLAYER",
+        help=f"the player whose Elo is 0 (default: {ANCHOR} where it plays, else the first)",
+    )
+    parser.add_argument(
+        "--scoring",
+        choices=SCORINGS,
+        help="default: that of the checkpoints, or points where there are none",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="checkpoints draw from softmax(logits / T) (default: they play the best action)",
+    )
+    parser.add_device()
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the results there too; a tournament that was stopped goes on",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command(MODULE, lambda: _run(options, given))
+
+
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    check_games(options.games, "--games")
+    check_seed(options.seed)
+    check_temperature(options.temperature)
+    if options.json is not None:
+        check_writable(options.json)
+    if options.ladder is None:
+        return _tournament(options, arguments)
+    if options.players or options.anchor or options.scoring or options.temperature:
+        raise EvaluationError("--ladder takes a run and neither players nor how they play")
+    from eval.ladder import climb_and_show
+
+    start_jax(options.device)
+    ladder = climb_and_show(options.ladder, options.games, options.seed)
+    if options.json is not None:
+        write_json(options.json, ladder)
+    return 0
+
+
+def _tournament(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    names = split_specifications(",".join(options.players)) if options.players else []
+    if len(names) < 2:
+        raise EvaluationError(f"a tournament needs at least two players, not {len(names)}")
+    if options.anchor is not None and options.anchor not in names:
+        raise EvaluationError(f"the anchor {options.anchor} is not among the players")
+    players = _make_players(names, options.temperature, options.device)
+    scoring = common_scoring(players, options.scoring)
+    partial = None if options.json is None else PartialResults.beside(options.json, note)
+
+    begun = time.perf_counter()
+    with games_bar() as on_progress:
+        results = play_round_robin(
+            players, options.games, options.seed, scoring, partial=partial, on_progress=on_progress
+        )
+    seconds = time.perf_counter() - begun
+    ratings = rate(results, options.anchor)
+    show(render(ratings, results, options.games, scoring))
+    if options.json is not None:
+        content = {
+            **ratings.as_json(),
+            "results": [{"player": r.player, **r.as_json()} for r in results],
+            "games": options.games,
+            "seed": options.seed,
+            "temperature": options.temperature,
+            "scoring": scoring,
+            "date": timestamp(),
+            "command": shlex.join(["python", "-m", MODULE, *arguments]),
+            "seconds": round(seconds, 3),
+        }
+        write_json(options.json, content)
+    if partial is not None:
+        partial.remove()
+    return 0
+
+
+def _make_players(names: Sequence[str], temperature: float | None, device: str) -> list[Player]:
+    """The players; JAX is left alone where nobody needs it."""
+    try:
+        return [NamedPlayer(name) for name in names]
+    except EvaluationError:
+        start_jax(device)
+    with checkpoint_errors():
+        return [make_player(name, temperature=temperature) for name in names]
+
+
+def render(ratings: Ratings, results: Sequence[MatchResult], games: int, scoring: str) -> str:
+    """The ranking, what its numbers mean, and the cross table."""
+    width = max(TABLE_WIDTH, shutil.get_terminal_size((TABLE_WIDTH, 24)).columns)
+    anchors = " and ".join(f"{name} is {elo:g}" for name, elo in ratings.anchors.items())
+    return (
+        f"{games} games a pair, every deal from both seats, scoring by {scoring}\n"
+        f"Elo by maximum likelihood with draws (Davidson 1970); {anchors}\n\n"
+        f"{render_ratings(ratings, results, width)}\n\n"
+        f"{render_cross_table(ratings.ranking(), results, width)}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
