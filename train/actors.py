@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -47,6 +48,8 @@ class Actors:
         self.replaced = 0
         self._replaced_before = 0
         self._closed = False
+        # Held while a worker is replaced, so that none is started behind the back of `close`.
+        self._replacing = threading.Lock()
         self._workers = [self._start_worker() for _ in range(num_workers)]
 
     def _start_worker(self) -> _Worker:
@@ -101,7 +104,8 @@ class Actors:
           block: wait until at least one has arrived.
 
         Raises:
-          GenerationError: a worker failed with an exception, or workers die again and again.
+          GenerationError: a worker failed with an exception, workers die again and again, or they
+            have been stopped.
         """
         connections = {worker.connection: worker for worker in self._workers}
         while True:
@@ -119,7 +123,9 @@ class Actors:
             yield from self._replace(worker, "died")
             return
         if message[:1] == FAILED:
-            raise GenerationError(f"a worker failed:\n{message[1:].decode()}")
+            summary, _, details = message[1:].decode().partition("\n")
+            _LOG.error("a worker failed: %s\n%s", summary, details)
+            raise GenerationError(f"a worker failed: {summary}")
         group, pending = REPLY.unpack(message[1:])
         self._busy.pop(group, None)
         if pending == 0:
@@ -133,9 +139,17 @@ class Actors:
                 yield from self._replace(self._owner(group), "does not answer")
 
     def _replace(self, worker: _Worker, what: str) -> Iterator[tuple[int, int, bool]]:
-        if self._closed:
-            raise GenerationError("the workers were stopped")
-        index = self._workers.index(worker)
+        with self._replacing:
+            if self._closed:
+                raise GenerationError("the workers were stopped")
+            index = self._workers.index(worker)
+            self._replace_at(index, what)
+        for group in [g for g in self.in_progress if g % len(self._workers) == index]:
+            yield group, -1, True
+            self.start(group)
+
+    def _replace_at(self, index: int, what: str) -> None:
+        worker = self._workers[index]
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
@@ -150,13 +164,11 @@ class Actors:
                 f"the last one with exit code {worker.process.exitcode}"
             )
         self._workers[index] = self._start_worker()
-        for group in [g for g in self.in_progress if g % len(self._workers) == index]:
-            yield group, -1, True
-            self.start(group)
 
     def close(self) -> int:
         """Stops all workers within seconds; returns how many ended by themselves."""
-        self._closed = True
+        with self._replacing:
+            self._closed = True
         for worker in self._workers:
             with suppress(OSError):
                 worker.connection.send_bytes(COMMAND.pack(QUIT, 0))

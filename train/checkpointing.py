@@ -10,6 +10,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,43 +48,27 @@ class Checkpoints:
     A step is complete or not there: a kill in the middle of a save leaves the steps before it.
     """
 
-    def __init__(self, folder: Path, keep: int, *, keep_best: bool = True):
+    def __init__(self, folder: Path, keep: int | None, *, keep_best: bool = True):
         """Opens or makes the folder, and removes what an interrupted save has left there.
 
         Args:
           folder: holds one sub-folder a step.
-          keep: how many of the newest steps are kept.
+          keep: how many of the newest steps are kept; None only reads, and writes nothing to a
+            folder that may be somebody else's.
           keep_best: whether the best step stays besides; without it win rates are not stored.
 
         Raises:
           CheckpointError: the folder cannot be made or read.
         """
-        latest = checkpoint_managers.LatestN(keep)
-        options: dict[str, Any] = {"preservation_policy": latest, "cleanup_tmp_directories": True}
-        if keep_best:
-            options |= _best_options(latest)
-            _drop_damaged_win_rates(folder)
-        self._keep_best = keep_best
-        self._open(folder, options)
-
-    @classmethod
-    def to_read(cls, folder: Path) -> Checkpoints:
-        """The steps of a run that may belong to somebody else: nothing is written.
-
-        Raises:
-          CheckpointError: the folder cannot be read.
-        """
-        checkpoints = cls.__new__(cls)
-        checkpoints._keep_best = False
-        checkpoints._open(folder, {"read_only": True})
-        return checkpoints
-
-    def _open(self, folder: Path, options: dict[str, Any]) -> None:
         self._folder = folder.resolve()
+        self._keep_best = keep_best
         try:
+            options = _options(keep, keep_best)
+            if options.best_fn is not None:
+                _drop_damaged_win_rates(folder)
             self._manager = ocp.CheckpointManager(
                 self._folder,
-                options=ocp.CheckpointManagerOptions(**options),
+                options=options,
                 item_handlers={
                     "arrays": ocp.StandardCheckpointHandler(),
                     "host": ocp.JsonCheckpointHandler(),
@@ -98,6 +83,17 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """The complete steps, ascending."""
         return sorted(self._manager.all_steps())
+
+    @property
+    def newest(self) -> int:
+        """The newest complete step.
+
+        Raises:
+          CheckpointError: there is none.
+        """
+        if not self.steps:
+            raise CheckpointError(f"{self._folder} has no complete checkpoint")
+        return self.steps[-1]
 
     def save(self, step: int, state: SavedState, mean_win_rate: float | None) -> None:
         """Begins to save a step; `wait` ends it. A step that is there already stays as it is.
@@ -159,7 +155,7 @@ class Checkpoints:
                 ),
             )
             arrays, host = jax.tree.map(np.asarray, restored.arrays), dict(restored.host)
-            if host.pop(_CHECKSUM) != _checksum(arrays):
+            if host.pop(_CHECKSUM, None) not in (None, _checksum(arrays)):
                 raise ValueError("the arrays do not have their checksum")
         except Exception as error:
             others = ", ".join(str(other) for other in steps if other != step) or "none"
@@ -179,20 +175,30 @@ class Checkpoints:
         try:
             self.wait()
         finally:
-            self._manager.close()
+            # It waits once more, and would repeat what `wait` has said.
+            with suppress(Exception):
+                self._manager.close()
 
 
-def _best_options(latest: Any) -> dict[str, Any]:
+def _options(keep: int | None, keep_best: bool) -> ocp.CheckpointManagerOptions:
+    if keep is None:
+        return ocp.CheckpointManagerOptions(read_only=True)
+    latest = checkpoint_managers.LatestN(keep)
+    if not keep_best:
+        return ocp.CheckpointManagerOptions(
+            preservation_policy=latest, cleanup_tmp_directories=True
+        )
     best = checkpoint_managers.BestN(
         get_metric_fn=lambda metrics: metrics[_METRIC],
         n=1,
         # The default keeps every step that was never evaluated, for ever.
         keep_checkpoints_without_metrics=False,
     )
-    return {
-        "preservation_policy": checkpoint_managers.AnyPreservationPolicy([latest, best]),
-        "best_fn": lambda metrics: metrics[_METRIC],
-    }
+    return ocp.CheckpointManagerOptions(
+        preservation_policy=checkpoint_managers.AnyPreservationPolicy([latest, best]),
+        best_fn=lambda metrics: metrics[_METRIC],
+        cleanup_tmp_directories=True,
+    )
 
 
 def _drop_damaged_win_rates(folder: Path) -> None:
@@ -211,8 +217,8 @@ def _drop_damaged_win_rates(folder: Path) -> None:
 def _checksum(arrays: dict[str, Any]) -> int:
     """CRC-32 of all arrays in the order of their names."""
     value = 0
-    for name, leaf in sorted(traverse_util.flatten_dict(arrays, sep="/").items()):
-        value = zlib.crc32(np.ascontiguousarray(leaf), zlib.crc32(name.encode(), value))
+    for name, leaf in sorted(_flat(arrays).items()):
+        value = zlib.crc32(np.ascontiguousarray(leaf).data, zlib.crc32(name.encode(), value))
     return value
 
 

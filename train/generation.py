@@ -15,7 +15,7 @@ from bb_jax import Policy, make_policy_step
 from bb_sim import OBSERVATION_SIZE
 from bb_sim.arena import MAX_DECISIONS
 from train.acting import ALL_PLIES, Acting, ActingSettings, PendingDecisions
-from train.actors import Actors
+from train.actors import Actors, GenerationError
 from train.game_plan import GamePlan, plan_games
 from train.opponent_pool import OpponentPool
 from train.shared_arrays import SharedArrays
@@ -87,7 +87,7 @@ class Generator:
     ):
         self._shape = shape
         n, t, g, s = shape.trajectories, MAX_DECISIONS, shape.groups, shape.slots
-        self._shared = SharedArrays.create(
+        self._shared = _shared_arrays(
             {
                 "seeds": ((shape.games,), np.uint64),
                 "controllers": ((shape.games, 2), np.uint8),
@@ -106,17 +106,19 @@ class Generator:
                 "rewards": ((n,), np.float32),
             }
         )
-        self._actors = Actors(
-            min(num_workers, shape.groups),
-            WorkerSpec(
-                layout=self._shared.layout,
-                slots=shape.slots,
-                scoring=scoring,
-                stop_when_decided=stop_when_decided,
-                margin_weight=margin_weight,
-                python_agents=python_agents,
-            ),
+        worker_spec = WorkerSpec(
+            layout=self._shared.layout,
+            slots=shape.slots,
+            scoring=scoring,
+            stop_when_decided=stop_when_decided,
+            margin_weight=margin_weight,
+            python_agents=python_agents,
         )
+        try:
+            self._actors = Actors(min(num_workers, shape.groups), worker_spec)
+        except BaseException:
+            self._shared.close()
+            raise
 
     @property
     def num_workers(self) -> int:
@@ -266,3 +268,12 @@ def generate_games_batched_by_opponent(
         python_agents=tuple(python_agents),
     ) as generator:
         return plan, generator.generate(plan, acting)
+
+
+def _shared_arrays(specification: dict[str, tuple[tuple[int, ...], type]]) -> SharedArrays:
+    try:
+        return SharedArrays.create(specification)
+    except OSError as error:
+        raise GenerationError(
+            f"the shared memory for an iteration's games cannot be had: {error.strerror}"
+        ) from error

@@ -10,11 +10,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from eval.matches import MatchResult
     from train.config import Config
+    from train.interrupt import StopSignals
     from train.run_store import Origin, RunStore
 
 EXIT_BAD_INPUT = 2
@@ -22,8 +24,17 @@ EXIT_BAD_INPUT = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code (128 + number after a signal)."""
-    options = _parser().parse_args(arguments)
+    from train.interrupt import StopSignals
 
+    _replace_closed_outputs()
+    options = _parser().parse_args(arguments)
+    with StopSignals() as stop:
+        code = _main(options, stop)
+    _flush()
+    return code
+
+
+def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from train.config_loading import ConfigError, load_config
 
     overrides = list(options.set)
@@ -42,17 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from train.metrics import MetricsError
 
     try:
-        _train(config, options.resume)
+        _train(config, options.resume, stop)
     except (CheckpointError, DeviceError, EvaluationError, GenerationError, MetricsError) as error:
         _leave(_fail(error))
     except Interrupted as interruption:
-        print(f"{interruption}; the same command goes on from here", file=sys.stderr)
+        _say(f"{interruption}; the same command goes on from here", sys.stderr)
         _leave(128 + interruption.signal_number)
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, as all other errors do."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_BAD_INPUT, f"error: {message} (--help shows all options)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m train.main",
         description="Trains a Beasty Bar player. The same command resumes a run that was stopped.",
     )
@@ -78,49 +96,76 @@ def _step(text: str) -> int | None:
 
 
 def _fail(error: Exception) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    _say(f"error: {error}", sys.stderr)
     return EXIT_BAD_INPUT
+
+
+def _say(text: str, stream: TextIO) -> None:
+    with suppress(OSError):
+        print(text, file=stream)
+    _flush()
+
+
+def _flush() -> None:
+    """Empties the buffers; an output that nobody reads any more is no error of the run."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # What is left in the buffer would fail again when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _replace_closed_outputs() -> None:
+    """Has a process that was started without outputs write to nowhere.
+
+    A file opened later would take the number of the missing one, and what a library prints.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the process's life
 
 
 def _leave(code: int) -> None:
     """Ends the process even while an abandoned computation runs in a thread."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     os._exit(code)
 
 
-def _train(config: Config, resume_step: int | None) -> None:
+def _train(config: Config, resume_step: int | None, stop: StopSignals) -> None:
     from bb_jax.devices import select_devices
-    from train.run_folder import RunFolder
-    from train.run_store import find_start
+    from eval.agents import is_agent_specification, load_agent
 
     # All that can be wrong is looked at before anything is written.
+    for name in dict.fromkeys([*config.python_agents, *config.eval_opponents]):
+        if is_agent_specification(name):
+            load_agent(name)
     devices = select_devices(config.device, deterministic=config.deterministic)
+
+    from bb_jax import CheckpointError
+    from train.checkpointing import quiet_libraries
+    from train.run_folder import RunFolder
+    from train.run_store import RunStore, find_start
+
+    quiet_libraries()
     folder = RunFolder(config.run_dir)
     resuming = folder.has_steps()
     if resume_step is not None and not resuming:
-        from bb_jax import CheckpointError
-
         raise CheckpointError(f"{folder.path} has no checkpoints to resume from")
-    if not resuming and config.resume_from is not None:
-        find_start(config.resume_from)
-
-    from train.run_store import RunStore
-
-    # Orbax warns at every step that was not evaluated.
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    start = None if resuming else find_start(config)
+    stop.check()
     store = RunStore(config)
     try:
-        origin = store.resume(resume_step, _note) if resuming else store.begin()
+        origin = store.resume(resume_step, _note) if start is None else store.begin(start)
         if resume_step is None and _show_finished(config, store, origin):
             return
-        _run(config, devices, store, origin)
+        _run(config, devices, store, origin, stop)
     finally:
         store.close()
 
 
 def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+    _say(f"note: {text}", sys.stderr)
 
 
 def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
@@ -131,15 +176,14 @@ def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
     rows = store.final_evaluation(iteration)
     if iteration < config.total_iterations or rows is None:
         return False
-    print(f"{store.folder.path} is finished: {iteration} iterations.")
+    _say(f"{store.folder.path} is finished: {iteration} iterations.", sys.stdout)
     _show_results(config, [MatchResult.from_json(row) for row in rows])
     return True
 
 
-def _run(config: Config, devices: Any, store: RunStore, origin: Origin) -> None:
+def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: StopSignals) -> None:
     from train.display import Display
     from train.generation import GenerationShape, Generator
-    from train.interrupt import StopSignals
     from train.learning import Learning
     from train.metrics import MetricsWriter
     from train.trainer import Trainer
@@ -153,7 +197,6 @@ def _run(config: Config, devices: Any, store: RunStore, origin: Origin) -> None:
     )
     workers = min(config.async_num_workers, os.cpu_count() or 1)
     with (
-        StopSignals() as stop,
         MetricsWriter(store.folder.path) as metrics,
         Generator(
             shape,
@@ -196,7 +239,7 @@ def _named(devices: Any) -> str:
 def _show_results(config: Config, results: list[MatchResult]) -> None:
     from eval.table import render_results
 
-    print(render_results(results, config.scoring))
+    _say(render_results(results, config.scoring), sys.stdout)
 
 
 if __name__ == "__main__":

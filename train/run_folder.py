@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,8 +56,10 @@ class RunFolder:
           CheckpointError: the file system refuses.
         """
         try:
-            for folder in (self.path, self.path / POLICIES, self.path / OPPONENTS):
+            for folder in (self.path, self.path / POLICIES, self.path / OPPONENTS, self.steps):
                 folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise CheckpointError(f"cannot write to {folder}: {os.strerror(errno.EACCES)}")
         except OSError as error:
             raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
 
@@ -78,14 +82,39 @@ class RunFolder:
             raise CheckpointError(
                 f"{self.path} is being trained by process {holder}; stop that one first"
             ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        # The lock is what counts: a full disk, which keeps the number from being written, shows
+        # soon enough.
+        with suppress(OSError):
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
         return file
 
     def has_steps(self) -> bool:
-        """Whether a run has left checkpoints here."""
-        return self.steps.is_dir() and any(entry.name.isdigit() for entry in self.steps.iterdir())
+        """Whether a run has left checkpoints here.
+
+        Raises:
+          CheckpointError: the folder may not be read.
+        """
+        try:
+            return self.steps.is_dir() and any(
+                entry.name.isdigit() for entry in self.steps.iterdir()
+            )
+        except OSError as error:
+            raise CheckpointError(f"cannot read {self.steps}: {error.strerror}") from error
+
+    def drop_exploiters_except(self, iterations: range) -> None:
+        """Removes the training states of the exploiters of other iterations.
+
+        Raises:
+          CheckpointError: the file system refuses.
+        """
+        try:
+            for session in self.exploiter.iterdir() if self.exploiter.is_dir() else ():
+                if not session.name.isdigit() or int(session.name) not in iterations:
+                    shutil.rmtree(session)
+        except OSError as error:
+            raise CheckpointError(f"cannot clear {self.exploiter}: {error.strerror}") from error
 
     def drop_policies_except(self, steps: list[int]) -> None:
         """Removes the exports of steps that are not kept any more."""
@@ -99,11 +128,12 @@ class RunFolder:
         for policy_hash in hashes:
             target = self.opponent(policy_hash)
             if not target.exists():
+                temporary = target.with_suffix(".tmp")
                 try:
-                    temporary = target.with_suffix(".tmp")
                     shutil.copyfile(other.opponent(policy_hash), temporary)
                     temporary.replace(target)
                 except OSError as error:
+                    temporary.unlink(missing_ok=True)
                     raise CheckpointError(
                         f"cannot copy opponent {policy_hash} from {other.path}: {error.strerror}"
                     ) from error

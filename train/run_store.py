@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bb_jax import CheckpointError, Policy, load_policy, policy_hash, save_policy
+from eval.errors import EvaluationError
+from eval.manifest import record_evaluation, record_failure, update_manifest
 from eval.matches import MatchResult
 from train.checkpointing import Checkpoints, SavedState, write_json
 from train.config import Config
@@ -32,6 +34,19 @@ class Origin:
     description: str
     state: RunState
     arrays: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """The beginning of a new run, before anything of it is written.
+
+    Attributes:
+      origin: where it begins.
+      source: the run that it starts from and whose checkpoint opponents come along, if any.
+    """
+
+    origin: Origin
+    source: RunFolder | None = None
 
 
 class RunStore:
@@ -61,63 +76,44 @@ class RunStore:
           note: told of configuration keys that have changed since.
 
         Raises:
-          CheckpointError: the step is missing or damaged, or a key has changed whose change would
-            break the meaning of the run.
+          CheckpointError: the step is missing or damaged, or keys have changed whose change would
+            break the meaning of the run; all of them are named.
         """
-        steps = self._checkpoints.steps
-        if not steps:
-            raise CheckpointError(f"{self.folder.path} has no complete checkpoint to resume from")
-        chosen = steps[-1] if step is None else step
+        chosen = self._checkpoints.newest if step is None else step
         saved = self._checkpoints.restore(chosen)
         description = f"checkpoint {chosen} of {self.folder.path}"
-        for changed in differences(saved.host["config"], config_to_dict(self._config)):
-            if changed.refused:
-                raise CheckpointError(
-                    f"{changed.key} was {changed.old!r} in {description} and is {changed.new!r} "
-                    "now, which would make it another experiment; restore the value or give the "
-                    "run another experiment_name"
-                )
+        state, saved_config = _read_host(saved, description)
+        changes = differences(saved_config, config_to_dict(self._config))
+        refused = [
+            f"{changed.key} was {changed.old!r} and is {changed.new!r} now"
+            for changed in changes
+            if changed.refused
+        ]
+        if refused:
+            raise CheckpointError(
+                f"{description} was made with another configuration, which would make it another "
+                f"experiment ({', '.join(refused)}); restore the values or give the run another "
+                "experiment_name"
+            )
+        for changed in changes:
             note(f"{changed.key} has changed from {changed.old!r} to {changed.new!r}")
         self._checkpoints.delete_after(chosen)
         self.folder.drop_policies_except(self._checkpoints.steps)
-        return Origin(description, RunState.from_json(saved.host["run"]), saved.arrays)
+        self.note_in_manifest(chosen)
+        self.folder.drop_exploiters_except(range(chosen + 1))
+        return Origin(description, state, saved.arrays)
 
-    def begin(self) -> Origin:
-        """The beginning of a new run: fresh, or from another run where `resume_from` names one.
-
-        From another run come parameters, optimizer state, iteration, totals and pool members;
-        random streams, adaptive weights and metrics are the new run's own.
+    def begin(self, start: Start) -> Origin:
+        """Begins a new run, with the checkpoint opponents that it starts with.
 
         Raises:
-          CheckpointError: the other run's checkpoint is missing, damaged or of another
-            architecture.
+          CheckpointError: they cannot be copied.
         """
-        empty_pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}}
-        if self._config.resume_from is None:
-            return Origin("a fresh network", RunState(0, 0, Totals(), empty_pool))
-        source, step = find_start(self._config.resume_from)
-        other = Checkpoints(source.steps, keep=1_000_000)
-        try:
-            saved = other.restore(other.steps[-1] if step is None else step)
-        finally:
-            other.close()
-        state = RunState.from_json(saved.host["run"])
-        description = f"checkpoint {state.iteration} of {source.path}"
-        _check_architecture(saved.host["config"], self._config, description)
-        members = [*state.pool["members"], *state.pool["exploiters"]]
-        self.folder.adopt_opponents(source, members)
-        if state.iteration >= self._config.total_iterations:
-            raise CheckpointError(
-                f"{description} has {state.iteration} iterations, and total_iterations "
-                f"({self._config.total_iterations}) counts those too"
-            )
-        begun = RunState(
-            iteration=state.iteration,
-            start_iteration=state.iteration,
-            totals=state.totals,
-            pool=state.pool | {"win_rates": {}},
-        )
-        return Origin(description, begun, {"learner": saved.arrays["learner"]})
+        self.folder.drop_exploiters_except(range(0))
+        if start.source is not None:
+            pool = start.origin.state.pool
+            self.folder.adopt_opponents(start.source, [*pool["members"], *pool["exploiters"]])
+        return start.origin
 
     def add_opponent(self, params: Any) -> str:
         """Exports parameters as a checkpoint opponent; returns their hash."""
@@ -164,6 +160,54 @@ class RunStore:
         """Leaves the configuration beside the checkpoints, for people."""
         self._write_json(self.folder.configuration, config_to_dict(self._config))
 
+    def note_in_manifest(
+        self,
+        step: int,
+        results: Sequence[MatchResult] = (),
+        *,
+        params: Any = None,
+        seed: int = 0,
+        source: str = "training",
+    ) -> None:
+        """Makes the manifest fit the policies that are kept, and enters an evaluation.
+
+        Args:
+          step: of a state that is saved.
+          results: of its evaluation; none where no evaluation fell on it.
+          params: that were evaluated.
+          seed: of the deals.
+          source: "training" or "final evaluation".
+
+        Raises:
+          CheckpointError: the manifest cannot be written.
+        """
+        try:
+            if not results:
+                update_manifest(self.folder.path)
+                return
+            record_evaluation(
+                self.folder.path,
+                step,
+                results,
+                policy_hash=policy_hash(params),
+                scoring=self._config.scoring,
+                seed=seed,
+                source=source,
+            )
+        except EvaluationError as error:
+            raise CheckpointError(str(error)) from error
+
+    def note_failed_evaluation(self, step: int, why: str) -> None:
+        """Enters into the manifest that the final evaluation failed.
+
+        Raises:
+          CheckpointError: the manifest cannot be written.
+        """
+        try:
+            record_failure(self.folder.path, step, why, "final evaluation")
+        except EvaluationError as error:
+            raise CheckpointError(str(error)) from error
+
     def note_final_evaluation(self, iteration: int, results: Sequence[MatchResult]) -> None:
         """Leaves the final table, for the next time that the finished run is started."""
         content = {
@@ -195,28 +239,75 @@ class RunStore:
             self._lock.close()
 
 
-def find_start(reference: str) -> tuple[RunFolder, int | None]:
-    """The run folder and step that `resume_from` names.
+def find_start(config: Config) -> Start:
+    """The beginning of a new run: fresh, or from another run where `resume_from` names one.
+
+    From another run come parameters, optimizer state, iteration, totals and pool members;
+    random streams, adaptive weights and metrics are the new run's own. Nothing is written.
 
     Raises:
-      CheckpointError: it is not there; a configuration that would make it is named.
+      CheckpointError: the other run's checkpoint is missing (a configuration that would make it is
+        named), damaged, of another architecture, lacks a checkpoint opponent, or has all
+        iterations already.
     """
+    if config.resume_from is None:
+        empty_pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}}
+        return Start(Origin("a fresh network", RunState(0, 0, Totals(), empty_pool)))
     try:
-        return parse_reference(reference, RUNS_ROOT)
+        source, step, saved = _read_start(config.resume_from)
     except CheckpointError as error:
-        name = reference.partition("@")[0]
-        config = Path("configs") / f"{Path(name).name}.yaml"
-        hint = f"; `python -m train.main --config {config}` makes it" if config.exists() else ""
-        raise CheckpointError(f"resume_from {reference}: {error}{hint}") from error
+        made_by = Path("configs") / f"{Path(config.resume_from.partition('@')[0]).name}.yaml"
+        hint = f"; `python -m train.main --config {made_by}` makes it" if made_by.exists() else ""
+        raise CheckpointError(f"resume_from {config.resume_from}: {error}{hint}") from error
+    description = f"checkpoint {step} of {source.path}"
+    state, saved_config = _read_host(saved, description)
+    _check_architecture(saved_config, config, description)
+    if state.iteration >= config.total_iterations:
+        raise CheckpointError(
+            f"{description} has {state.iteration} iterations, and total_iterations "
+            f"({config.total_iterations}) counts those too"
+        )
+    for opponent in [*state.pool["members"], *state.pool["exploiters"]]:
+        if not source.opponent(opponent).exists():
+            raise CheckpointError(f"{description} lacks its opponent {source.opponent(opponent)}")
+    begun = RunState(
+        iteration=state.iteration,
+        start_iteration=state.iteration,
+        totals=state.totals,
+        pool=state.pool | {"win_rates": {}},
+    )
+    return Start(Origin(description, begun, {"learner": saved.arrays["learner"]}), source)
+
+
+def _read_start(reference: str) -> tuple[RunFolder, int, SavedState]:
+    """The run, the step and the state that `resume_from` names."""
+    source, step = parse_reference(reference, RUNS_ROOT)
+    checkpoints = Checkpoints(source.steps, keep=None)
+    try:
+        step = checkpoints.newest if step is None else step
+        return source, step, checkpoints.restore(step)
+    finally:
+        checkpoints.close()
+
+
+def _read_host(saved: SavedState, description: str) -> tuple[RunState, dict[str, Any]]:
+    """The run's state and the configuration that were saved with it."""
+    try:
+        return RunState.from_json(saved.host["run"]), saved.host["config"]
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{description} was written by another version of this program: it lacks {error}"
+        ) from error
 
 
 def _check_architecture(saved_config: dict[str, Any], config: Config, description: str) -> None:
-    """Raises CheckpointError naming the field in which the networks differ."""
-    for changed in differences(saved_config, config_to_dict(config)):
+    """Raises CheckpointError naming the fields in which the networks differ."""
+    different = [
+        f"{changed.key} is {changed.old!r} there and {changed.new!r} in this configuration"
+        for changed in differences(saved_config, config_to_dict(config))
+        if changed.key.startswith("network_config.") or changed.key == "scoring"
         # Dropout has no parameters, so another value fits.
-        architecture = changed.key.startswith("network_config.") or changed.key == "scoring"
-        if architecture and changed.key != "network_config.dropout":
-            raise CheckpointError(
-                f"{description} is of another architecture: {changed.key} is {changed.old!r} there "
-                f"and {changed.new!r} in this configuration"
-            )
+        if changed.key != "network_config.dropout"
+    ]
+    if different:
+        raise CheckpointError(f"{description} is of another architecture: {', '.join(different)}")

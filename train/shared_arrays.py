@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import shared_memory
+from pathlib import Path
 
 import numpy as np
 
@@ -38,7 +40,7 @@ class SharedArrays:
         """Makes a zeroed block with an array of each name, shape and dtype.
 
         Raises:
-          OSError: shared memory cannot hold them.
+          OSError: shared memory cannot hold them; its text says how much they need.
         """
         arrays = {}
         size = 0
@@ -48,6 +50,13 @@ class SharedArrays:
             length = int(np.prod(shape)) * dtype.itemsize
             size += -(-length // _ALIGNMENT) * _ALIGNMENT
         memory = shared_memory.SharedMemory(create=True, size=max(size, 1))
+        try:
+            _reserve(memory)
+        except OSError as error:
+            memory.close()
+            memory.unlink()
+            reason = f"{error.strerror}, where {memory.size} bytes are needed"
+            raise OSError(error.errno, reason) from error
         return cls(memory, SharedLayout(memory.name, arrays), owner=True)
 
     @classmethod
@@ -66,3 +75,15 @@ class SharedArrays:
         # Where a view is still alive the mapping goes with it; the name is gone already.
         with suppress(BufferError):
             self._memory.close()
+
+
+def _reserve(memory: shared_memory.SharedMemory) -> None:
+    """Takes the whole block at once: where memory is short, a later write would kill its process.
+
+    Raises:
+      OSError: there is not enough.
+    """
+    path = Path("/dev/shm", memory.name)
+    if path.exists():  # as it does on Linux
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, memory.size)

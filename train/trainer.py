@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from bb_jax import CheckpointError, Hyper
+from eval.errors import EvaluationError
 from eval.matches import MatchResult, evaluate
 from train.checkpointing import SavedState, to_arrays
 from train.config import Config
@@ -73,6 +74,8 @@ class Trainer:
         #: The run after its last completed iteration, and the arrays that belong to it.
         self.state: RunState = origin.state
         self._arrays = origin.arrays or {"learner": to_arrays(self._fresh_learner())}
+        #: Of the evaluation of that iteration, if it had one.
+        self._results: list[MatchResult] = []
         self._learner = learning.state_of(self._arrays["learner"], origin.description)
         self._pool = make_opponent_pool(config, self.state.pool)
 
@@ -109,9 +112,18 @@ class Trainer:
 
         It is left in the run's folder, where the same command finds it the next time.
         """
-        policy = self._learning.greedy(self._arrays["learner"]["params"])
-        results = self._evaluate(policy, self._config.final_eval_games, FINAL_EVALUATION)
-        self._store.note_final_evaluation(self.state.iteration, results)
+        iteration, params = self.state.iteration, self._arrays["learner"]["params"]
+        policy, games = self._learning.greedy(params), self._config.final_eval_games
+        try:
+            results = self._evaluate(policy, games, FINAL_EVALUATION)
+        except EvaluationError as error:
+            self._store.note_failed_evaluation(iteration, str(error))
+            raise
+        seed = self._deals_seed(FINAL_EVALUATION)
+        self._store.note_in_manifest(
+            iteration, results, params=params, seed=seed, source="final evaluation"
+        )
+        self._store.note_final_evaluation(iteration, results)
         return results
 
     # ---------------------------------------------------------------------------------------
@@ -175,7 +187,7 @@ class Trainer:
         row["checkpoint"] = iteration if due or last else None
         self._display.update(self._metrics.write(row))
         # Not before its row is written: a state that is saved has all its metrics.
-        self._arrays, self.state = arrays, state
+        self._arrays, self.state, self._results = arrays, state, results
         if row["checkpoint"] is not None:
             self._save(row.get("eval/mean_win_rate"))
 
@@ -205,6 +217,12 @@ class Trainer:
 
     def _save(self, mean_win_rate: float | None) -> None:
         self._store.save(SavedState(self._arrays, self.state.as_json()), mean_win_rate)
+        self._store.note_in_manifest(
+            self.state.iteration,
+            self._results,
+            params=self._arrays["learner"]["params"],
+            seed=self._deals_seed(EVALUATION),
+        )
 
     def _hyper(self, iteration: int) -> Hyper:
         """The coefficients of an iteration; schedules span the run from its start."""
@@ -230,13 +248,14 @@ class Trainer:
         )
 
     def _evaluate(self, policy: Any, games: int, purpose: int) -> list[MatchResult]:
-        config = self._config
-        # The same deals at every evaluation, so that two of them differ by the policy alone.
-        words = np.random.SeedSequence([config.seed, purpose]).generate_state(1)
-        task = Task(
-            lambda: evaluate(policy, config.eval_opponents, games, int(words[0]), config.scoring)
-        )
+        config, seed = self._config, self._deals_seed(purpose)
+        task = Task(lambda: evaluate(policy, config.eval_opponents, games, seed, config.scoring))
         return task.result(self._stop)
+
+    def _deals_seed(self, purpose: int) -> int:
+        """The same at every evaluation, so that two of them differ by the policy alone."""
+        words = np.random.SeedSequence([self._config.seed, purpose]).generate_state(1)
+        return int(words[0])
 
     # ---------------------------------------------------------------------------------------
     # Games and exploiters

@@ -5,19 +5,20 @@ Nothing here may import JAX: every worker would pay seconds and hundreds of mega
 
 from __future__ import annotations
 
-import importlib
 import signal
 import struct
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
 
 import numpy as np
 
-from bb_sim import action_id, legal_actions
+from bb_sim import State
 from bb_sim.arena import EXTERNAL, NO_ACTION, Arena, RolloutBuffer
+from eval.agents import Agent, load_agent, select_action_id
+from eval.errors import EvaluationError
 from train.shared_arrays import SharedArrays, SharedLayout
 
 # External policies from here on are Python agents, which the worker itself asks.
@@ -46,20 +47,18 @@ class _Agents:
 
     def __init__(self, names: tuple[str, ...]):
         self._names = names
-        self._agents: dict[int, Any] = {}
+        self._agents: dict[int, Agent] = {}
 
-    def decide(self, index: int, state: Any) -> int:
-        """The action id that agent `index` chooses; a choice that is not legal raises."""
+    def decide(self, index: int, state: State) -> int:
+        """The action id that agent `index` chooses.
+
+        Raises:
+          EvaluationError: it cannot be made, raises, or chooses what is not legal.
+        """
+        name = self._names[index]
         if index not in self._agents:
-            module, _, attribute = self._names[index].partition(":")
-            self._agents[index] = getattr(importlib.import_module(module), attribute)()
-        agent = self._agents[index]
-        seen = state if getattr(agent, "sees_all", False) else state.seen_by(state.to_move)
-        legal = legal_actions(seen)
-        action = agent.select_action(seen, legal)
-        if action not in legal:
-            raise ValueError(f"agent {self._names[index]} chose {action!r}, which is not legal")
-        return action_id(action)
+            self._agents[index] = load_agent(name)
+        return select_action_id(name, self._agents[index], state)
 
 
 class _Group:
@@ -121,7 +120,8 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
     """Serves START and STEP commands until QUIT, or until the main process is gone.
 
     Args:
-      connection: duplex; receives COMMANDs, sends READY + REPLY or FAILED + traceback.
+      connection: duplex; receives COMMANDs, sends READY + REPLY, or FAILED + what went wrong: a
+        sentence in the first line, a traceback below it.
       path: the main process's sys.path, so that Python agents are found here as there.
       spec: see WorkerSpec.
     """
@@ -156,8 +156,12 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
             connection.send_bytes(READY + REPLY.pack(*group.report()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-    except BaseException:
-        connection.send_bytes(FAILED + traceback.format_exc().encode())
+    except BaseException as error:
+        kind = "" if isinstance(error, EvaluationError) else f"{type(error).__name__}: "
+        text = f"{kind}{' '.join(str(error).split())}\n{traceback.format_exc()}"
+        # The main process may be gone, or gone on without this worker.
+        with suppress(OSError):
+            connection.send_bytes(FAILED + text.encode())
 
 
 def external(policy: int) -> int:

@@ -1,5 +1,6 @@
 """Policies without networks, for tests of everything around them."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -91,4 +92,18 @@ class Suicidal:
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
         os.kill(os.getpid(), signal.SIGKILL)
+        return legal_actions[0]
+
+
+class Moody:
+    """Plays the first legal action, unless TEST_AGENT_MOOD is bad: then it fails.
+
+    Bad in evaluations: it fails in the main process alone.
+    """
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        mood = os.environ.get("TEST_AGENT_MOOD")
+        evaluates = multiprocessing.parent_process() is None
+        if mood == "bad" or (mood == "bad in evaluations" and evaluates):
+            raise RuntimeError("is in a bad mood")
         return legal_actions[0]

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -37,19 +39,34 @@ device: cpu
 
 
 def write_config(folder: Path, text: str = SMALL, **changes: object) -> Path:
-    """A configuration file whose run lies in `folder`/run, with more keys at its end."""
+    """A configuration file whose run lies in `folder`/run, some of its keys changed."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
-    lines = [f"{key}: {json.dumps(value)}" for key, value in changes.items()]
-    path.write_text("\n".join([text, f"checkpoint_dir: {folder / 'run'}", *lines]) + "\n")
+    lines = [line for line in text.splitlines() if line.partition(":")[0] not in changes]
+    lines += [f"{key}: {json.dumps(value)}" for key, value in changes.items()]
+    path.write_text("\n".join([*lines, f"checkpoint_dir: {folder / 'run'}"]) + "\n")
     return path
 
 
-def run_python(*arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """Runs `python ARGUMENTS` in the repository, with compiled functions kept between runs."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+def run_python(
+    *arguments: object,
+    timeout: float = 240,
+    prefix: Sequence[str] = (),
+    interpreter: str = sys.executable,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Runs `python ARGUMENTS` in the repository, with compiled functions kept between runs.
+
+    Args:
+      arguments: of the interpreter.
+      timeout: in seconds.
+      prefix: a command that runs the command.
+      interpreter: another one than this process's.
+      variables: environment variables to set.
+    """
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | variables
     return subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [*prefix, interpreter, *map(str, arguments)],
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,
@@ -72,7 +89,7 @@ def train_struck(
     return run_python("-m", "tests.train.faults", *strike, "--config", config, *arguments)
 
 
-def metrics(folder: Path) -> list[dict[str, object]]:
+def metrics(folder: Path) -> list[dict[str, Any]]:
     """All rows of a run's metrics, without what cannot be reproduced."""
     lines = (folder / "run" / "training_metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]

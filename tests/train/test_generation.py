@@ -124,12 +124,14 @@ def test_workers_that_die_again_and_again_stop_the_run():
 
 
 @pytest.mark.parametrize(
-    ("agent", "message"), [("Broken", "lost its mind"), ("Cheat", "Cheat chose .*not legal")]
+    ("agent", "message"), [("Broken", "lost its mind"), ("Cheat", "Cheat returned .*not legal")]
 )
-def test_an_agent_s_error_is_reported_with_its_traceback(agent, message):
+def test_an_agent_s_error_is_reported_with_its_traceback(agent, message, caplog):
     name = f"{AGENTS}:{agent}"
     with make_generator(1, (name,)) as generator, pytest.raises(GenerationError, match=message):
         generator.generate(make_plan({"self": 0.5, name: 0.5}, (name,)), HashedActing())
+    assert "Traceback" in caplog.text
+    assert "select_action" in caplog.text
 
 
 @pytest.mark.parametrize("agent", ["FirstAction", "Clairvoyant", "NeedsNoJax"])

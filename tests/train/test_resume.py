@@ -29,49 +29,31 @@ ALL_CELLS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def references(tmp_path_factory):
-    """Metrics of runs that nobody interrupts, by asynchronous or not; made when first asked for."""
-    found = {}
-
-    def reference(asynchronous: bool):
-        if asynchronous not in found:
-            folder = tmp_path_factory.mktemp("reference")
-            config = write_config(folder, async_game_generation=asynchronous)
-            result = train(config)
-            assert result.returncode == 0, result.stderr
-            found[asynchronous] = metrics(folder)
-            assert [row["iteration"] for row in found[asynchronous]] == [1, 2, 3, 4, 5, 6]
-        return found[asynchronous]
-
-    return reference
-
-
-def check_cell(folder, references, point, signal, asynchronous):
+def check_cell(folder, finished_run, point, signal, asynchronous):
     config = write_config(folder, async_game_generation=asynchronous)
     struck = train_struck(config, point, signal, COUNTS[point])
     assert struck.returncode == EXIT_CODES[signal], struck.stderr
     assert "Traceback" not in struck.stderr
     resumed = train(config)
     assert resumed.returncode == 0, resumed.stderr
-    assert metrics(folder) == references(asynchronous)
+    assert metrics(folder) == metrics(finished_run(asynchronous))
 
 
 @pytest.mark.parametrize(("point", "signal", "asynchronous"), FAST_CELLS)
-def test_an_interrupted_run_goes_on_exactly(tmp_path, references, point, signal, asynchronous):
-    check_cell(tmp_path, references, point, signal, asynchronous)
+def test_an_interrupted_run_goes_on_exactly(tmp_path, finished_run, point, signal, asynchronous):
+    check_cell(tmp_path, finished_run, point, signal, asynchronous)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "signal", "asynchronous"), [cell for cell in ALL_CELLS if cell not in FAST_CELLS]
 )
-def test_the_whole_matrix_goes_on_exactly(tmp_path, references, point, signal, asynchronous):
-    check_cell(tmp_path, references, point, signal, asynchronous)
+def test_the_whole_matrix_goes_on_exactly(tmp_path, finished_run, point, signal, asynchronous):
+    check_cell(tmp_path, finished_run, point, signal, asynchronous)
 
 
-def test_the_number_of_workers_changes_nothing(tmp_path, references):
+def test_the_number_of_workers_changes_nothing(tmp_path, finished_run):
     config = write_config(tmp_path, async_game_generation=True)
     result = train(config, "--set", "async_num_workers=1")
     assert result.returncode == 0, result.stderr
-    assert metrics(tmp_path) == references(True)
+    assert metrics(tmp_path) == metrics(finished_run(True))
