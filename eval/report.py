@@ -81,7 +81,8 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
     runs = read_runs(folders)
     page = _make_room(out)
     sections = _sections(runs)
-    title = "Training report: " + ", ".join(run.name for run in runs)
+    what = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    title = f"Training report: {what}"
     for section in sections:
         for chart in section.charts:
             write_whole(out / f"{chart.name}.png", chart.png)

@@ -70,6 +70,8 @@ class Trainer:
         self._player = GamePlayer(config, learning, generator, store)
         self._exploit = ExploitPatch(config, learning, self._player, store, stop)
         self._games: Task[Games] | None = None
+        # Of the exploiter that was trained since the last iteration; its row has them.
+        self._exploit_seconds = 0.0
 
         #: The run after its last completed iteration, and the arrays that belong to it.
         self.state: RunState = origin.state
@@ -183,6 +185,7 @@ class Trainer:
         )
         row["time/workers_finished"] = self._generator.num_workers
         row["time/workers_replaced"] = self._generator.workers_replaced
+        row["time/exploit_seconds"], self._exploit_seconds = self._exploit_seconds, 0.0
         last = iteration == config.total_iterations
         row["checkpoint"] = iteration if due or last else None
         self._display.update(self._metrics.write(row))
@@ -282,6 +285,7 @@ class Trainer:
         iteration, done = self.state.iteration, self.state.exploit
         if not self._exploit.due(iteration) or (done and done["iteration"] == iteration):
             return
+        began = time.perf_counter()
         self._stop.check()
         if self._games is not None:
             # The workers play one iteration's games at a time; the result stays in the task.
@@ -303,3 +307,4 @@ class Trainer:
         if found.joined:
             self._pool.add_exploiter(found.joined)
         self.state = replace(self.state, pool=self._pool.state_dict(), exploit=found.as_json())
+        self._exploit_seconds = time.perf_counter() - began

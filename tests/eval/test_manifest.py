@@ -23,13 +23,20 @@ from tests.eval.conftest import write_policy
 def results(rate=0.8, opponents=OPPONENTS):
     outcomes = np.full(100, -1, np.int8)
     outcomes[: round(100 * rate)] = 1
-    outcomes = outcomes.reshape(-1, 2)
-    return [MatchResult.from_deals("policy", name, outcomes, outcomes) for name in opponents]
+    deals = outcomes.reshape(-1, 2)
+    return [MatchResult.from_deals("policy", name, deals, deals) for name in opponents]
 
 
-def record(run, step, rate=0.8, **changes):
-    given = {"policy_hash": "abc", "scoring": "points", "seed": 3, "source": "training"}
-    return record_evaluation(run, step, results(rate), **(given | changes))
+def record(run, step, rate=0.8, policy_hash="abc", source="training"):
+    return record_evaluation(
+        run,
+        step,
+        results(rate),
+        policy_hash=policy_hash,
+        scoring="points",
+        seed=3,
+        source=source,
+    )
 
 
 def content(run):

@@ -81,8 +81,8 @@ def results_of(rates):
     for opponent, rate in rates.items():
         outcomes = np.full(1000, -1, np.int8)
         outcomes[: round(1000 * rate)] = 1
-        outcomes = outcomes.reshape(-1, 2)
-        results.append(MatchResult.from_deals("me", opponent, outcomes, outcomes))
+        deals = outcomes.reshape(-1, 2)
+        results.append(MatchResult.from_deals("me", opponent, deals, deals))
     return results
 
 

@@ -30,17 +30,17 @@ def _probs(logits: np.ndarray, temperature: float) -> np.ndarray:
 
 def _batch(**changes) -> Batch:
     log_probs = np.log(_probs(LOGITS, TEMPERATURE)[np.arange(SIZE), ACTIONS])
-    fields = dict(
-        observations=ROWS,
-        actions=ACTIONS,
-        proximal_log_probs=(log_probs + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
-        proximal_values=(VALUES + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
-        advantages=RNG.normal(size=SIZE).astype(np.float32),
-        returns=RNG.normal(size=SIZE).astype(np.float32),
-        behaviour_weights=RNG.uniform(0.5, 1.5, SIZE).astype(np.float32),
-        policy_mask=np.arange(SIZE) % 3 != 0,
-        valid_mask=np.arange(SIZE) < SIZE - 5,
-    )
+    fields = {
+        "observations": ROWS,
+        "actions": ACTIONS,
+        "proximal_log_probs": (log_probs + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
+        "proximal_values": (VALUES + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
+        "advantages": RNG.normal(size=SIZE).astype(np.float32),
+        "returns": RNG.normal(size=SIZE).astype(np.float32),
+        "behaviour_weights": RNG.uniform(0.5, 1.5, SIZE).astype(np.float32),
+        "policy_mask": np.arange(SIZE) % 3 != 0,
+        "valid_mask": np.arange(SIZE) < SIZE - 5,
+    }
     batch = Batch(**{name: jnp.array(array) for name, array in (fields | changes).items()})
     return batch._replace(policy_mask=batch.policy_mask & batch.valid_mask)
 
