@@ -16,7 +16,7 @@ import optax
 
 from bb_jax import features
 from bb_jax.config import PPOConfig
-from bb_jax.losses import Batch, LossStats, ppo_loss
+from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
 from bb_jax.networks import Network, evaluate, init_params
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
@@ -155,8 +155,9 @@ def make_update(
     `ppo_epochs` times over the positions in random order. Positions are dealt out to the
     ceil(positions / minibatch_size) minibatches of an epoch as evenly as they go. A minibatch with
     a non-finite loss or gradient is not applied, and counted. The first one whose divergence from
-    the proximal policy exceeds `target_kl` is not applied, nor any after it. Means over minibatches
-    are over those with finite values.
+    the proximal policy exceeds `target_kl` is not applied, nor any after it. The divergence is that
+    of the policy without dropout; with dropout this takes another forward pass. Means over
+    minibatches are over those with finite values.
 
     Args:
       network: from `build_network`.
@@ -216,6 +217,11 @@ def make_update(
             part_gradients, (stats, deviation) = jax.grad(loss, has_aux=True)(
                 params, part, jax.random.fold_in(key, index)
             )
+            if uses_dropout:
+                # Dropped units alone can move a policy further than any target.
+                logits, _ = evaluate(network, params, part.observations)
+                kl = divergence(logits, part, policy_count, hyper.temperature)
+                stats = stats._replace(kl=kl)
             added = jax.tree.map(jnp.add, sums[:2], (part_gradients, stats))
             return (*added, jnp.maximum(sums[2], deviation))
 

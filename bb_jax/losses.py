@@ -72,6 +72,28 @@ def policy_mask(
     return valid_mask & (choices > 1) & (features.turns(observations) < sampled_plies)
 
 
+def _log_ratio(logits: jax.Array, batch: Batch, temperature: jax.Array) -> jax.Array:
+    """Logarithm of current over proximal probability: float32 [B], 0 where no policy is trained."""
+    legal = features.legal_mask(batch.observations)
+    log_prob = distributions.select(
+        distributions.masked_log_softmax(logits, legal, temperature), batch.actions
+    )
+    # Replaced before it is used, and not just left out of the means: 0 times what is not finite
+    # would be a NaN in the gradient.
+    return jnp.where(batch.policy_mask, log_prob - batch.proximal_log_probs, 0.0)
+
+
+def divergence(
+    logits: jax.Array, batch: Batch, policy_count: jax.Array, temperature: jax.Array
+) -> jax.Array:
+    """This part's share of mean((r - 1) - log r), the divergence from the proximal policy.
+
+    Arguments as of `ppo_loss`; float32 [].
+    """
+    log_ratio = _log_ratio(logits, batch, temperature)
+    return jnp.sum(jnp.expm1(log_ratio) - log_ratio) / jnp.maximum(policy_count, 1.0)
+
+
 def ppo_loss(
     logits: jax.Array,
     values: jax.Array,
@@ -88,7 +110,7 @@ def ppo_loss(
     that acted, softmax(logits / temperature), in the ratio and the untempered policy in the entropy
     bonus. Clipping is relative to the proximal policy and the surrogate is weighted by proximal
     over behaviour probability, as in Hilton et al., "Batch size-invariance for policy
-    optimization", equation 2. The divergence is mean((r - 1) - log r).
+    optimization", equation 2.
 
     Args:
       logits: float32 [B, 33].
@@ -109,13 +131,7 @@ def ppo_loss(
     def policy_mean(per_row: jax.Array) -> jax.Array:
         return jnp.sum(jnp.where(batch.policy_mask, per_row, 0.0) * per_policy_position)
 
-    legal = features.legal_mask(batch.observations)
-    log_prob = distributions.select(
-        distributions.masked_log_softmax(logits, legal, temperature), batch.actions
-    )
-    # Replaced before they are used, and not just left out of the means: 0 times what is not finite
-    # would be a NaN in the gradient.
-    log_ratio = jnp.where(batch.policy_mask, log_prob - batch.proximal_log_probs, 0.0)
+    log_ratio = _log_ratio(logits, batch, temperature)
     advantages = jnp.where(batch.policy_mask, batch.advantages, 0.0)
     returns = jnp.where(batch.valid_mask, batch.returns, 0.0)
 
@@ -130,6 +146,7 @@ def ppo_loss(
         error = jnp.maximum(error, jnp.square(batch.proximal_values + change - returns))
     value_loss = 0.5 * jnp.sum(jnp.where(batch.valid_mask, error, 0.0) * per_position)
 
+    legal = features.legal_mask(batch.observations)
     entropy = policy_mean(distributions.entropy(distributions.masked_log_softmax(logits, legal)))
     loss = policy_loss + config.value_coef * value_loss - entropy_coef * entropy
     stats = LossStats(
@@ -137,7 +154,7 @@ def ppo_loss(
         policy_loss=policy_loss,
         value_loss=value_loss,
         entropy=entropy,
-        kl=policy_mean((ratio - 1) - log_ratio),
+        kl=divergence(logits, batch, policy_count, temperature),
         clip_fraction=policy_mean(jnp.abs(ratio - 1) > config.clip_epsilon),
     )
     return loss, (stats, jnp.max(jnp.abs(ratio - 1)))

@@ -15,10 +15,21 @@ from multiprocessing import connection as mp_connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from train.worker import COMMAND, FAILED, QUIT, REPLY, START, STEP, WorkerSpec, run_worker
+from train.worker import (
+    COMMAND,
+    FAILED,
+    QUIT,
+    REPLY,
+    START,
+    STEP,
+    THINKING,
+    WorkerSpec,
+    run_worker,
+)
 
 _LOG = logging.getLogger("train")
-# A worker that keeps silent for this long is taken for dead; a step takes milliseconds.
+# A worker that keeps silent for this long is taken for dead: a step takes milliseconds, and while
+# Python agents think it says so.
 _SILENCE_SECONDS = 120.0
 # More deaths than this within one iteration are no accident.
 _MAX_REPLACEMENTS = 5
@@ -107,8 +118,8 @@ class Actors:
           GenerationError: a worker failed with an exception, workers die again and again, or they
             have been stopped.
         """
-        connections = {worker.connection: worker for worker in self._workers}
         while True:
+            connections = {worker.connection: worker for worker in self._workers}
             for ready in mp_connection.wait(list(connections), timeout=0.5 if block else 0):
                 yield from self._receive(connections[ready])  # type: ignore[index]
                 block = False
@@ -126,6 +137,12 @@ class Actors:
             summary, _, details = message[1:].decode().partition("\n")
             _LOG.error("a worker failed: %s\n%s", summary, details)
             raise GenerationError(f"a worker failed: {summary}")
+        if message[:1] == THINKING:
+            # Its other groups wait until it has thought.
+            index = self._workers.index(worker)
+            for group in [g for g in self._busy if g % len(self._workers) == index]:
+                self._busy[group] = time.monotonic()
+            return
         group, pending = REPLY.unpack(message[1:])
         self._busy.pop(group, None)
         if pending == 0:

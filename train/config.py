@@ -84,8 +84,9 @@ class OpponentConfig:
     heuristic_weight: float = key(
         0.3, "Share of the other named opponents together; the four shares sum to 1.", minimum=0
     )
+    # The two kinds of checkpoint opponents together stay below the 127 that an arena takes.
     max_checkpoints: int = key(
-        10, "Most past checkpoints in the pool; the oldest leaves first.", minimum=0
+        10, "Most past checkpoints in the pool; the oldest leaves first.", minimum=0, maximum=100
     )
 
     def __post_init__(self) -> None:
@@ -224,7 +225,7 @@ class Config:
         0.55, "Win rate from which an exploiter joins the pool.", minimum=0, maximum=1
     )
     exploit_patch_max: int = key(
-        3, "Most exploiters in the pool; the oldest leaves first.", minimum=0
+        3, "Most exploiters in the pool; the oldest leaves first.", minimum=0, maximum=20
     )
 
     # Evaluation and checkpoints.

@@ -20,7 +20,7 @@ from bb_jax import (
 )
 from bb_jax import Rollout as DeviceRollout
 from bb_sim import OBSERVATION_SIZE
-from train.acting import Acting, ActingSettings
+from train.acting import Acting, ActingSettings, PolicyStep
 from train.checkpointing import from_arrays, to_arrays
 from train.config import Config
 from train.generation import Rollout
@@ -41,7 +41,7 @@ class Learning:
         """
         self._config = config
         self._network = build_network(config.network_config, config.scoring)
-        self._policy_step = make_policy_step(self._network, devices)
+        self._policy_step = _for_any_batch(make_policy_step(self._network, devices), len(devices))
         self._update = make_update(
             self._network, config.ppo_config, config.max_trajectories, devices
         )
@@ -129,3 +129,19 @@ class Learning:
 
     def _place(self, tree: Any) -> Any:
         return jax.device_put(tree, self._replicated)
+
+
+def _for_any_batch(step: PolicyStep, num_devices: int) -> PolicyStep:
+    """A policy step for batches of any size: they are filled up to a multiple of the devices."""
+
+    def padded_step(
+        params: Any, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
+    ) -> jax.Array:
+        rows = len(observations)
+        missing = -rows % num_devices
+        if missing:
+            observations = np.pad(observations, ((0, missing), (0, 0)))
+        result = step(params, observations, key, temperature, sampled_plies)
+        return result[:, :rows] if missing else result
+
+    return padded_step

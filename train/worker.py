@@ -8,7 +8,9 @@ from __future__ import annotations
 import signal
 import struct
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -26,7 +28,9 @@ FIRST_PYTHON_AGENT = 128
 
 START, STEP, QUIT = 0, 1, 2
 COMMAND = struct.Struct("<BI")  # what to do, group
-READY, FAILED = b"R", b"E"
+READY, THINKING, FAILED = b"R", b"T", b"E"
+# A worker whose Python agents take long says so this often, in seconds.
+_THINKING_SECONDS = 1.0
 REPLY = struct.Struct("<II")  # group, decisions pending
 
 
@@ -94,8 +98,13 @@ class _Group:
             self._shared["actions"][self._index], self._shared["log_probs"][self._index]
         )
 
-    def ask_agents(self, agents: _Agents) -> None:
-        """Plays the decisions of Python agents until only networks are waited for."""
+    def ask_agents(self, agents: _Agents, thinking: Callable[[], None]) -> None:
+        """Plays the decisions of Python agents until only networks are waited for.
+
+        Args:
+          agents: who decides.
+          thinking: called before each decision.
+        """
         arena = self._arena
         while True:
             deciders = arena.deciders
@@ -104,6 +113,7 @@ class _Group:
                 return
             actions = np.full(arena.num_slots, NO_ACTION, np.uint8)
             for slot in asked:
+                thinking()
                 agent = int(deciders[slot]) - FIRST_PYTHON_AGENT
                 actions[slot] = agents.decide(agent, arena.state(int(slot)))
             arena.step(actions, np.zeros(arena.num_slots, np.float32))
@@ -120,8 +130,9 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
     """Serves START and STEP commands until QUIT, or until the main process is gone.
 
     Args:
-      connection: duplex; receives COMMANDs, sends READY + REPLY, or FAILED + what went wrong: a
-        sentence in the first line, a traceback below it.
+      connection: duplex; receives COMMANDs, sends READY + REPLY, THINKING now and then where the
+        reply takes long, or FAILED + what went wrong: a sentence in the first line, a traceback
+        below it.
       path: the main process's sys.path, so that Python agents are found here as there.
       spec: see WorkerSpec.
     """
@@ -140,6 +151,14 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
             rewards=shared["rewards"],
         )
         agents = _Agents(spec.python_agents)
+        said = time.monotonic()
+
+        def thinking() -> None:
+            nonlocal said
+            if time.monotonic() - said > _THINKING_SECONDS:
+                said = time.monotonic()
+                connection.send_bytes(THINKING)
+
         groups: dict[int, _Group] = {}
         while True:
             command, index = COMMAND.unpack(connection.recv_bytes())
@@ -152,7 +171,7 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
                 group.start()
             else:
                 group.step()
-            group.ask_agents(agents)
+            group.ask_agents(agents, thinking)
             connection.send_bytes(READY + REPLY.pack(*group.report()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return

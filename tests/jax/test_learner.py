@@ -225,6 +225,9 @@ def test_dropout_acts_in_the_learning_pass():
     network, _ = tiny_network(config)
     _, metrics = _update(network=network)
     assert metrics["train/first_ratio_deviation"] > 1e-3
+    # Not in what is measured: parameters that stay give a divergence of 0.
+    _, metrics = _update(hyper=HYPER._replace(learning_rate=0.0), network=network)
+    assert metrics["train/kl_max"] < 1e-8
     np.testing.assert_allclose(metrics["train/behaviour_weight_mean"], 1, atol=1e-5)
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 
@@ -106,4 +107,21 @@ class Moody:
         evaluates = multiprocessing.parent_process() is None
         if mood == "bad" or (mood == "bad in evaluations" and evaluates):
             raise RuntimeError("is in a bad mood")
+        return legal_actions[0]
+
+
+class Slow:
+    """Thinks for a while about its first move."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        if state.turn < 2:
+            time.sleep(0.5)
+        return legal_actions[0]
+
+
+class Hanging:
+    """Thinks for ever."""
+
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        time.sleep(1000)
         return legal_actions[0]

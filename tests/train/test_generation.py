@@ -143,11 +143,33 @@ def test_python_agents_play_and_see_what_they_may(agent):
     assert records(plan, rollout.outcomes)[name].games == 36
 
 
+@pytest.mark.slow
+def test_a_slow_agent_is_waited_for(monkeypatch):
+    # Together, the first moves of all games take longer than a worker may keep silent.
+    monkeypatch.setattr("train.actors._SILENCE_SECONDS", 4.0)
+    agent = f"{AGENTS}:Slow"
+    with make_generator(1, (agent,)) as generator:
+        rollout = generator.generate(make_plan({"self": 0.8, agent: 0.2}, (agent,)), HashedActing())
+        assert rollout.seconds["generation"] > 6
+        assert generator.workers_replaced == 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced(monkeypatch, caplog):
+    monkeypatch.setattr("train.actors._SILENCE_SECONDS", 1.0)
+    agent = f"{AGENTS}:Hanging"
+    with make_generator(1, (agent,)) as generator, pytest.raises(GenerationError, match="6 times"):
+        generator.generate(make_plan({"self": 0.5, agent: 0.5}, (agent,)), HashedActing())
+    assert "does not answer" in caplog.text
+
+
 def test_workers_and_shared_memory_are_gone_after_closing():
     before = len(multiprocessing.active_children())
     generator = make_generator(3)
     block = generator._shared.layout.block
     assert len(multiprocessing.active_children()) == before + 3
+    # Workers that are still starting cannot obey.
+    generator.generate(make_plan(), HashedActing())
     began = time.monotonic()
     assert generator.close() == 3
     assert time.monotonic() - began < 10

@@ -7,7 +7,7 @@ import pytest
 from bb_jax import NetworkConfig, build_network, init_params, make_greedy_policy
 from bb_sim import OPPONENTS
 from eval.matches import evaluate
-from tests.train.running import REPOSITORY, metrics, train, write_config
+from tests.train.running import REPOSITORY, metrics, run_python, train, write_config
 
 QUICK = """
 experiment_name: quick
@@ -44,7 +44,7 @@ def test_a_fresh_network_wins_about_as_often_as_it_loses():
     assert found["heuristic"] < 0.3
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("asynchronous", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_seconds_of_learning_beat_random_and_heuristic(tmp_path, asynchronous):
     result = train(write_config(tmp_path, QUICK, async_game_generation=asynchronous))
     assert result.returncode == 0, result.stderr
@@ -74,3 +74,34 @@ def test_a_minute_of_the_quickstart_beats_all_ten(tmp_path):
     assert set(found) == set(OPPONENTS)
     assert found["random"] > 0.92
     assert min(found.values()) > 0.6
+
+
+@pytest.mark.slow
+def test_the_benchmark_goes_on_with_the_runs_that_are_missing(tmp_path):
+    sizes = ["games_per_iteration=64", "network_config.hidden_layers=[8]"]
+    sizes += ["exploit_patch_iterations=1", "exploit_patch_games=4", "device=cpu"]
+    command = ["-m", "benchmarks.learning_curves", "--seconds", "0.1", "--eval-games", "4"]
+    command += ["--final-games", "4", "--folder", tmp_path, *(f"--set={size}" for size in sizes)]
+
+    def variants_run(seeds):
+        result = run_python(*command, "--seeds", seeds)
+        assert result.returncode == 0, result.stderr
+        lines = result.stdout.splitlines()
+        assert any(line.split()[:1] == ["distilled_outcome"] for line in lines)
+        return [line.partition(",")[0] for line in lines if " iterations ..." in line]
+
+    variants = ["quickstart", "fixed weights", "exploit-patch", "asynchronous"]
+    assert variants_run(1) == variants
+    stored = json.loads((tmp_path / "results.json").read_text())
+    assert [(run["variant"], run["seed"]) for run in stored["runs"]] == [(v, 1) for v in variants]
+    assert all(len(run["curve"]) == 10 for run in stored["runs"])
+    assert all(set(run["final"]) == set(OPPONENTS) for run in stored["runs"])
+    assert (tmp_path / "learning_curves.png").stat().st_size > 10_000
+
+    # One of them is missing now.
+    stored["runs"] = stored["runs"][:2] + stored["runs"][3:]
+    (tmp_path / "results.json").write_text(json.dumps(stored))
+    assert variants_run(1) == ["exploit-patch"]
+    other = run_python(*command, "--seeds", "1", "--set=seed=3")
+    assert other.returncode == 1
+    assert "other settings" in other.stderr

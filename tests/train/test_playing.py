@@ -10,7 +10,7 @@ from bb_jax import NetworkConfig, Policy, build_network, init_params, legal_mask
 from bb_sim import NUM_ACTIONS, OPPONENTS, GameBatch
 from bb_sim.arena import EXTERNAL, NO_DECISION
 from train.acting import ALL_PLIES, Acting, ActingSettings
-from train.config import OpponentConfig
+from train.config import Config, OpponentConfig
 from train.game_plan import NO_TRAJECTORY, plan_games, records
 from train.generation import generate_games_batched_by_opponent
 from train.opponent_pool import BOTH_SEATS, OpponentPool
@@ -88,6 +88,20 @@ def test_a_plan_gives_every_seat_its_player_and_the_learner_s_its_trajectory():
     assert plan.group_bounds.tolist() == [0, 67, 134, 200]
     counts = Counter(plan.opponents[index] for index in plan.opponent_index)
     assert counts == {key: round(200 * share) for key, share in SHARES.items()}
+
+
+def test_no_configuration_has_more_checkpoint_opponents_than_there_are_numbers_for():
+    largest = OpponentConfig(max_checkpoints=100)
+    members = [f"{n:016x}" for n in range(largest.max_checkpoints + 20)]
+    shares = {f"checkpoint:{member}": 1 / len(members) for member in members}
+    plan = plan_games(
+        shares, num_games=500, num_groups=4, members=members, python_agents=(), seed=(1,)
+    )
+    assert plan.controllers.max() < EXTERNAL + FIRST_PYTHON_AGENT
+    with pytest.raises(ValueError, match="max_checkpoints must be at least 0 and at most 100"):
+        OpponentConfig(max_checkpoints=101)
+    with pytest.raises(ValueError, match="exploit_patch_max must be at least 0 and at most 20"):
+        Config(experiment_name="many", total_iterations=1, exploit_patch_max=21)
 
 
 def test_a_plan_depends_on_its_seed_alone():

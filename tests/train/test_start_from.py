@@ -97,12 +97,6 @@ def test_the_second_run_goes_on_from_600_to_1000(tmp_path, iteration_600):
     assert (tmp_path / "run" / "opponents" / f"{member}.policy").exists()
     assert rows[0][f"met/checkpoint:{member}/games"] > 0
 
-    # What was interrupted twice has the metrics of what never was.
-    undisturbed = tmp_path / "undisturbed"
-    config, *arguments = second(undisturbed, iteration_600)
-    train_struck(config, "between", "SIGKILL", 6, *arguments)
-    assert metrics(undisturbed) == rows
-
 
 def clean(arguments):
     return [argument.removeprefix("--set=") for argument in arguments]
