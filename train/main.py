@@ -45,10 +45,13 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     except ConfigError as error:
         return _fail(error)
 
+    from jax.errors import JaxRuntimeError
+
     from bb_jax import CheckpointError
     from bb_jax.devices import DeviceError
     from eval.errors import EvaluationError
     from train.actors import GenerationError
+    from train.checkpointing import one_line
     from train.interrupt import Interrupted
     from train.metrics import MetricsError
 
@@ -56,6 +59,9 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
         _train(config, options.resume, stop)
     except (CheckpointError, DeviceError, EvaluationError, GenerationError, MetricsError) as error:
         _leave(_fail(error))
+    except JaxRuntimeError as error:
+        # Most often a GPU without enough memory. The traceback is in the run's log.
+        _leave(_fail(DeviceError(f"the device failed: {one_line(error)}")))
     except Interrupted as interruption:
         _say(f"{interruption}; the same command goes on from here", sys.stderr)
         _leave(128 + interruption.signal_number)

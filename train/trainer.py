@@ -18,6 +18,7 @@ functions of (seed, start, iteration), so nothing else is needed for the same ga
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,9 +32,9 @@ from train.config import Config
 from train.display import Display
 from train.exploit import ExploitPatch
 from train.generation import Generator
-from train.interrupt import StopSignals, Task
+from train.interrupt import Interrupted, StopSignals, Task
 from train.learning import Learning
-from train.metrics import MetricsWriter
+from train.metrics import MetricsError, MetricsWriter
 from train.opponent_pool import AdaptiveOpponentPool, make_opponent_pool
 from train.playing import GamePlayer, Games, sampled_plies, temperature_of
 from train.rows import Row, evaluation_row, learning_row, time_row
@@ -103,7 +104,11 @@ class Trainer:
             self._store.wait()
         except CheckpointError:
             raise
-        except Exception:
+        except Exception as error:
+            if not isinstance(error, Interrupted):
+                # A full disk may be the very error.
+                with suppress(MetricsError):
+                    self._metrics.log.exception("stopped by an error")
             if self.state.iteration > self.state.start_iteration:
                 self._save(None)
                 self._store.wait()

@@ -35,6 +35,7 @@ def fault(name: str) -> Callable[[], None]:
         "SIGINT_TWICE": _interrupt_twice,
         "KILL_WORKER": _kill_worker,
         "FILL_DISK": _fill_disk,
+        "DEVICE_FAILS": _fail_as_a_device,
     }
     return others.get(name) or (lambda: os.kill(os.getpid(), getattr(signal, name)))
 
@@ -61,6 +62,12 @@ def _fill_disk() -> None:
             except OSError as error:
                 assert error.errno == errno.ENOSPC
                 size //= 2
+
+
+def _fail_as_a_device() -> None:
+    from jax.errors import JaxRuntimeError
+
+    raise JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\n\tDetails.")
 
 
 def strike_at(point: str, happen: Callable[[], None], count: int) -> None:

@@ -233,6 +233,17 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path, finished_run):
     assert metrics(tmp_path) == metrics(finished_run(False))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("point", "count"), [("learning", 1), ("learning", 4), ("evaluation", 2)])
+def test_a_device_that_fails_is_one_sentence(tmp_path, finished_run, point, count):
+    config = write_config(tmp_path, async_game_generation=False)
+    failed = train_struck(config, point, "DEVICE_FAILS", count)
+    assert_refused(failed, "the device failed: RESOURCE_EXHAUSTED: Out of memory")
+    assert "Traceback" in (tmp_path / "run" / "training.log").read_text()
+    assert train(config).returncode == 0
+    assert metrics(tmp_path) == metrics(finished_run(False))
+
+
 # ---------------------------------------------------------------------------------------
 # Outputs, evaluations, agents
 # ---------------------------------------------------------------------------------------
