@@ -59,6 +59,11 @@ cdef class GameBatch:
     def __len__(self):
         return self.num_games
 
+    @property
+    def nbytes(self):
+        """Bytes that the games take."""
+        return self.num_games * sizeof(Game)
+
     def reset(self, seeds, first_player=0):
         """Deals new games. The deal depends on the seed alone.
 

@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +27,6 @@ from benchmarks.other_engines import engines
 
 TURNS = 24
 THREADED_BATCHES = 16
-GAMES_TO_WEIGH = 1 << 20
 
 TABLE_NOTE = """\
 Two players and games to the end (24 turns) where a row does not say otherwise. Rates are per
@@ -62,7 +60,7 @@ class Benchmark:
     seconds: float
 
     def rows(self) -> Iterator[Row]:
-        weight = bytes_a_game()  # before anything else has raised the peak
+        weight = GameBatch(1).nbytes
         random_games = list(self.random_games())
         yield from random_games
         yield from self.opponents()
@@ -140,15 +138,6 @@ def timed(work: Callable, clock: Clock) -> tuple:
 def summary(name: str, unit: str, values: list[float]) -> Row:
     """The row of repeated measurements."""
     return Row(name, unit, median(values), min(values), max(values))
-
-
-def bytes_a_game() -> float:
-    """Growth of the peak memory of this process while it holds very many games."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    batch = GameBatch(GAMES_TO_WEIGH)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round((after - before) * unit / len(batch))
 
 
 def print_table(rows: list[Row]) -> None:

@@ -391,3 +391,8 @@ def test_results_outlive_their_batch() -> None:
     assert np.array_equal(masks, expected[0])
     assert np.array_equal(rows, expected[1])
     assert state == new_game(3)
+
+
+def test_a_game_takes_at_most_256_bytes():
+    assert GameBatch(1000).nbytes == 1000 * GameBatch(1).nbytes
+    assert 0 < GameBatch(1).nbytes <= 256
