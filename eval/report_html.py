@@ -33,7 +33,7 @@ nav { display: flex; flex-wrap: wrap; gap: 0.3rem 1rem; margin: 0.8rem 0; }
 nav a { color: inherit; padding: 0.25rem 0; }
 .grid { display: grid; gap: 0.8rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); align-items: start; }
-.grid.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 36rem), 1fr)); }
+.grid.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 40rem), 1fr)); }
 .card, figure { background: var(--card); border: 1px solid var(--line); border-radius: 6px;
   padding: 0.6rem; margin: 0; min-width: 0; }
 figure img { display: block; width: 100%; height: auto; }
