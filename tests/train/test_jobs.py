@@ -80,6 +80,8 @@ def test_a_job_survives_its_terminal(jobs):
         stderr=terminal,
         cwd=jobs.folder,
         env=jobs.environment,
+        # The tests may run under nohup, which would make the shell deaf to its terminal's end.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     os.close(terminal)
     wait_until(lambda: (jobs.run / "training_metrics.jsonl").exists())
@@ -126,7 +128,7 @@ def test_a_finished_run_says_so(jobs):
     done = jobs.start("finish")
     assert (done.returncode, done.stderr) == (0, "")
     assert "small is finished" in done.stdout
-    assert record_of(jobs.run).exit_code == 0
+    wait_until(lambda: record_of(jobs.run).exit_code == 0)
     assert jobs("list", "--root", jobs.folder).stdout.splitlines()[1].split()[1] == "finished"
 
 
