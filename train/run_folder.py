@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from bb_jax import CheckpointError
+from eval.run_reading import CONFIGURATION, FINAL_EVALUATION, STEPS
 
-STEPS = "steps"
 POLICIES = "policies"
 OPPONENTS = "opponents"
 EXPLOITER = "exploiter"
-FINAL_EVALUATION = "final_evaluation.json"
-CONFIGURATION = "config.json"
 _LOCK = ".lock"
 
 
