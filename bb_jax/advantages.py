@@ -17,15 +17,19 @@ def generalized_advantages(
     equation 16, with time counted in the player's own decisions and value 0 after the last.
 
     Args:
-      values: float32 [N, T], value estimates at the decisions.
+      values: float32 [N, T] or [N, T, K], estimates of K values at the decisions.
       lengths: int32 [N], number of decisions, 0 to T.
-      rewards: float32 [N], paid at the last decision.
+      rewards: float32 [N] or [N, K], paid at the last decision.
       gamma: discount.
       gae_lambda: weight of longer returns.
 
     Returns:
-      float32 [N, T] advantages, 0 beyond the length. Advantages plus values are the lambda-returns.
+      Advantages of the shape of `values`, 0 beyond the length. Advantages plus values are the
+      lambda-returns.
     """
+    if values.ndim == 3:
+        of_each = jax.vmap(generalized_advantages, in_axes=(2, None, 1, None, None), out_axes=2)
+        return of_each(values, lengths, rewards, gamma, gae_lambda)
     steps = jnp.arange(values.shape[1])
 
     def backward(

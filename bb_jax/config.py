@@ -41,6 +41,8 @@ class NetworkConfig:
       dropout: probability of dropping a unit in the learning pass, in [0, 1).
       species_embedding_dim: width of a species' embedding before its projection to `hidden_dim`.
       hidden_layers: widths of the dense layers of an mlp.
+      afterstates: whether the policy is a score of each action's afterstate, the state it leads
+        to, instead of logits of the state before it.
       compute_dtype: type of the activations; "auto" is bfloat16 on a GPU and float32 elsewhere.
         Parameters, logits and values are always float32.
 
@@ -55,6 +57,7 @@ class NetworkConfig:
     dropout: float = 0.1
     species_embedding_dim: int = 64
     hidden_layers: tuple[int, ...] = (256, 64)
+    afterstates: bool = False
     compute_dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -82,6 +85,7 @@ class NetworkConfig:
             "a list of positive integers",
             self.hidden_layers,
         )
+        _check(isinstance(self.afterstates, bool), "afterstates", "true or false", self.afterstates)
         _check(
             self.compute_dtype in COMPUTE_DTYPES,
             "compute_dtype",

@@ -31,6 +31,7 @@ NUM_PLIES = 24
 
 _MARGIN_CLIP = 20
 _POINTS, _ANIMALS, _STRENGTH, _TURN = 10, 11, 12, 13
+_LEGAL = slice(14, 19)
 _POINTS_ZERO, _ANIMALS_ZERO, _STRENGTH_ZERO = 36, 12, 78
 
 
@@ -48,13 +49,13 @@ class Category(NamedTuple):
 
 def _bits(low_bytes: jax.Array, count: int) -> jax.Array:
     """Bits of little-endian bytes: uint8 [B, K] -> uint8 [B, count] of zeros and ones."""
-    bits = (low_bytes[:, :, None] >> jnp.arange(8, dtype=jnp.uint8)) & 1
-    return bits.reshape(low_bytes.shape[0], -1)[:, :count]
+    spread = (low_bytes[:, :, None] >> jnp.arange(8, dtype=jnp.uint8)) & 1
+    return spread.reshape(low_bytes.shape[0], -1)[:, :count]
 
 
 def legal_mask(observations: jax.Array) -> jax.Array:
     """Legal actions: uint8 [B, 19] -> bool [B, 33]; all false where the viewer does not move."""
-    return _bits(observations[:, 14:19], NUM_ACTIONS).astype(bool)
+    return _bits(observations[:, _LEGAL], NUM_ACTIONS).astype(bool)
 
 
 def turns(observations: jax.Array) -> jax.Array:
@@ -112,10 +113,14 @@ def _context_categories(observations: jax.Array, scoring: str) -> list[Category]
     ]
 
 
-def card_sets(observations: jax.Array) -> jax.Array:
-    """Own hand, own deck and the opponent's unseen cards: uint8 [B, 19] -> bool [B, 36]."""
+def bits(observations: jax.Array) -> jax.Array:
+    """Own hand, own deck, the opponent's unseen cards, and whether the viewer moves.
+
+    uint8 [B, 19] -> bool [B, 37]. The last one tells a decision from an afterstate.
+    """
     sets = [_bits(observations[:, start : start + 2], NUM_SPECIES) for start in (4, 6, 8)]
-    return jnp.concatenate(sets, axis=1).astype(bool)
+    moves = jnp.any(observations[:, _LEGAL] > 0, axis=1, keepdims=True)
+    return jnp.concatenate([*sets, moves], axis=1).astype(bool)
 
 
 def categories(observations: jax.Array, scoring: str) -> list[Category]:
@@ -141,20 +146,18 @@ def flat_size(scoring: str) -> int:
 
 
 def context(observations: jax.Array, scoring: str) -> jax.Array:
-    """What is no card in the queue: the card sets, margins and turn: uint8 [B, 19] -> bool [B, C].
+    """What is no card in the queue: bits, margins and turn: uint8 [B, 19] -> bool [B, C].
 
-    C is 101 under points scoring and 126 under animals scoring.
+    C is 102 under points scoring and 127 under animals scoring.
     """
     return jnp.concatenate(
-        [card_sets(observations), one_hot(_context_categories(observations, scoring))], axis=1
+        [bits(observations), one_hot(_context_categories(observations, scoring))], axis=1
     )
 
 
 def flat_features(observations: jax.Array, scoring: str) -> jax.Array:
-    """All features: the `categories` one-hot and the `card_sets`: uint8 [B, 19] -> bool [B, F].
+    """All features: the `categories` one-hot and the `bits`: uint8 [B, 19] -> bool [B, F].
 
-    F is 197 under points scoring and 222 under animals scoring.
+    F is 198 under points scoring and 223 under animals scoring.
     """
-    return jnp.concatenate(
-        [one_hot(categories(observations, scoring)), card_sets(observations)], axis=1
-    )
+    return jnp.concatenate([one_hot(categories(observations, scoring)), bits(observations)], axis=1)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import distributions, features
-from bb_jax.networks import Network, evaluate
+from bb_jax.afterstates import Afterstates, evaluate_positions, make_afterstates
+from bb_jax.networks import Network
 
 Params = Any
 PolicyStep = Callable[[Params, np.ndarray, Any, Any, Any], jax.Array]
@@ -22,12 +23,13 @@ def _act(
     network: Network,
     params: Params,
     observations: jax.Array,
+    afterstates: Afterstates | None,
     uniforms: jax.Array,
     temperature: jax.Array,
     sampled_plies: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """Actions int32 [B] and their log-probabilities float32 [B], 0 where chosen greedily."""
-    logits, _ = evaluate(network, params, observations)
+    logits, _ = evaluate_positions(network, params, observations, afterstates)
     legal = features.legal_mask(observations)
     log_probs = distributions.masked_log_softmax(logits, legal, temperature)
     sampled = distributions.sample(log_probs, uniforms)
@@ -63,6 +65,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
     def step_on_device(
         params: Params,
         observations: jax.Array,
+        afterstates: Afterstates | None,
         key: jax.Array,
         temperature: jax.Array,
         sampled_plies: jax.Array,
@@ -72,7 +75,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
         uniforms = jax.random.uniform(key, (len(devices) * rows,))
         uniforms = jax.lax.dynamic_slice(uniforms, (jax.lax.axis_index("d") * rows,), (rows,))
         actions, log_probs = _act(
-            network, params, observations, uniforms, temperature, sampled_plies
+            network, params, observations, afterstates, uniforms, temperature, sampled_plies
         )
         return jnp.stack(
             [actions.astype(jnp.uint32), jax.lax.bitcast_convert_type(log_probs, jnp.uint32)]
@@ -81,7 +84,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
     compiled = jax.pmap(
         step_on_device,
         axis_name="d",
-        in_axes=(None, 0, None, None, None),
+        in_axes=(None, 0, 0, None, None, None),
         out_axes=1,
         devices=devices,
     )
@@ -98,6 +101,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
         result = compiled(
             params,
             parts,
+            make_afterstates(network, parts),
             np.asarray(key, np.uint32),
             np.float32(temperature),
             np.int32(sampled_plies),
@@ -138,10 +142,24 @@ def make_greedy_policy(
     calls = 0
 
     @jax.jit
-    def choose(params: Params, observations: jax.Array, key: jax.Array, call: jax.Array) -> Any:
+    def choose(
+        params: Params,
+        observations: jax.Array,
+        afterstates: Afterstates | None,
+        key: jax.Array,
+        call: jax.Array,
+    ) -> Any:
+        if afterstates is not None:
+            afterstates = jax.tree.map(lambda array: array[0], afterstates)
         uniforms = jax.random.uniform(jax.random.fold_in(key, call), (batch_size,))
         actions, _ = _act(
-            network, params, observations, uniforms, softmax_temperature, sampled_plies
+            network,
+            params,
+            observations,
+            afterstates,
+            uniforms,
+            softmax_temperature,
+            sampled_plies,
         )
         return actions.astype(jnp.uint8)
 
@@ -155,7 +173,8 @@ def make_greedy_policy(
             part = observations[start : start + batch_size]
             padded = np.zeros((batch_size, features.OBSERVATION_SIZE), np.uint8)
             padded[: len(part)] = part
-            result = choose(params, padded, key, np.uint32(calls))
+            afterstates = make_afterstates(network, padded[None])
+            result = choose(params, padded, afterstates, key, np.uint32(calls))
             actions[start : start + len(part)] = np.asarray(result)[: len(part)]
             calls += 1
         return actions

@@ -15,14 +15,15 @@ import numpy as np
 import optax
 
 from bb_jax import features
+from bb_jax.afterstates import Afterstates, evaluate_positions, room_for, take_afterstates
 from bb_jax.config import PPOConfig
 from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
-from bb_jax.networks import Network, evaluate, init_params
+from bb_jax.networks import Network, init_params
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
 from bb_jax.placement import local, replicate
 from bb_jax.proximal import prepare_batch
-from bb_jax.rollouts import Rollout, pad_rollout
+from bb_jax.rollouts import PaddedRollout, Rollout, pad_rollout
 
 Params = Any
 Metrics = dict[str, jax.Array]
@@ -138,6 +139,7 @@ def make_update(
     capacity: int,
     devices: Sequence[jax.Device] | None = None,
     slice_rows: int | None = None,
+    margin_weight: float = 0.0,
 ) -> Update:
     """Makes the update of one iteration.
 
@@ -168,6 +170,7 @@ def make_update(
       slice_rows: positions of one backward pass on one device; a minibatch's gradient is summed
         over as many slices as it takes. By default slices are small on CPUs, whose caches they then
         fit, and whole elsewhere.
+      margin_weight: reward for each point of margin, beside that for the outcome.
 
     Raises:
       ValueError: by `update`, on a rollout that does not fit (see `pad_rollout`).
@@ -181,8 +184,30 @@ def make_update(
     slice_rows = -(-device_rows // slices)
     uses_dropout = network.config.dropout > 0
 
+    def logits_and_values(
+        params: Params, part: Batch, table: Afterstates, dropout_key: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, Batch]:
+        """Of a slice; positions that find no room for their afterstates are masked out of it."""
+        afterstates = None
+        if network.config.afterstates:
+            afterstates, fits = take_afterstates(
+                table, part.observations, part.first_afterstate, room_for(slice_rows)
+            )
+            part = part._replace(
+                policy_mask=part.policy_mask & fits, valid_mask=part.valid_mask & fits
+            )
+        return (
+            *evaluate_positions(network, params, part.observations, afterstates, dropout_key),
+            part,
+        )
+
     def gradients(
-        params: Params, batch: Batch, filled_slices: jax.Array, hyper: Hyper, key: jax.Array
+        params: Params,
+        batch: Batch,
+        table: Afterstates,
+        filled_slices: jax.Array,
+        hyper: Hyper,
+        key: jax.Array,
     ) -> tuple[Params, LossStats, jax.Array]:
         """Of the minibatch whose share on this device is `batch` [slices, slice_rows]."""
         policy_count, value_count = jax.lax.psum(
@@ -196,8 +221,8 @@ def make_update(
         def loss(
             params: Params, part: Batch, part_key: jax.Array
         ) -> tuple[jax.Array, tuple[LossStats, jax.Array]]:
-            logits, values = evaluate(
-                network, params, part.observations, part_key if uses_dropout else None
+            logits, values, part = logits_and_values(
+                params, part, table, part_key if uses_dropout else None
             )
             return ppo_loss(
                 logits,
@@ -219,7 +244,7 @@ def make_update(
             )
             if uses_dropout:
                 # Dropped units alone can move a policy further than any target.
-                logits, _ = evaluate(network, params, part.observations)
+                logits, _, part = logits_and_values(params, part, table, None)
                 kl = divergence(logits, part, policy_count, hyper.temperature)
                 stats = stats._replace(kl=kl)
             added = jax.tree.map(jnp.add, sums[:2], (part_gradients, stats))
@@ -235,11 +260,14 @@ def make_update(
         state: LearnerState,
         totals: _Totals,
         batch: Batch,
+        table: Afterstates,
         filled_slices: jax.Array,
         hyper: Hyper,
         key: jax.Array,
     ) -> tuple[LearnerState, _Totals]:
-        gradient, stats, deviation = gradients(state.params, batch, filled_slices, hyper, key)
+        gradient, stats, deviation = gradients(
+            state.params, batch, table, filled_slices, hyper, key
+        )
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(stats.loss) & jnp.isfinite(norm)
         above_target = jnp.bool_(False)
@@ -275,12 +303,22 @@ def make_update(
         return state, totals
 
     def update_on_device(
-        state: LearnerState, rollout: Rollout, hyper: Hyper, key: jax.Array
+        state: LearnerState, rollout: PaddedRollout, hyper: Hyper, key: jax.Array
     ) -> tuple[LearnerState, Metrics]:
+        offset = jax.lax.axis_index(_AXIS) * len(rollout.afterstates)
+        rollout = rollout._replace(first_afterstate=rollout.first_afterstate + offset)
         rollout = jax.lax.all_gather(rollout, _AXIS, tiled=True)
         batch, count, metrics = prepare_batch(
-            network, state.params, rollout, hyper.temperature, hyper.sampled_plies, config, _AXIS
+            network,
+            state.params,
+            rollout,
+            hyper.temperature,
+            hyper.sampled_plies,
+            config,
+            margin_weight,
+            _AXIS,
         )
+        table = Afterstates(rollout.afterstates, batch.first_afterstate)
         slots = len(batch.actions)
         minibatches = -(-count // config.minibatch_size)
         smaller_size = count // jnp.maximum(minibatches, 1)
@@ -303,7 +341,10 @@ def make_update(
                 positions = order[jnp.where(used, start + ranks, 0)]
                 part = jax.tree.map(lambda array: array[positions], batch)
                 part = part._replace(
-                    policy_mask=part.policy_mask & used, valid_mask=part.valid_mask & used
+                    # Nothing is legal in what fills a slice up: it takes no room for afterstates.
+                    observations=jnp.where(used[:, None], part.observations, jnp.uint8(0)),
+                    policy_mask=part.policy_mask & used,
+                    valid_mask=part.valid_mask & used,
                 )
                 part = jax.tree.map(
                     lambda array: array.reshape(slices, slice_rows, *array.shape[1:]), part
@@ -315,7 +356,10 @@ def make_update(
             ) -> tuple[LearnerState, _Totals, jax.Array]:
                 state, totals, index = loop
                 key = jax.random.fold_in(dropout_key, index)
-                state, totals = learn_minibatch(state, totals, *minibatch(index), hyper, key)
+                part, filled_slices = minibatch(index)
+                state, totals = learn_minibatch(
+                    state, totals, part, table, filled_slices, hyper, key
+                )
                 return state, totals, index + 1
 
             # A loop that ends by itself costs as much as there are positions, and nothing after a
@@ -347,7 +391,9 @@ def make_update(
     def update(
         state: LearnerState, rollout: Rollout, hyper: Hyper, key: Any
     ) -> tuple[LearnerState, Metrics]:
-        parts = pad_rollout(rollout, capacity, len(local(devices)))
+        parts = pad_rollout(
+            rollout, capacity, len(local(devices)), afterstates=network.config.afterstates
+        )
         scalars = Hyper(
             np.float32(hyper.learning_rate),
             np.float32(hyper.entropy_coef),

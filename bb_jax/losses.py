@@ -21,12 +21,13 @@ class Batch(NamedTuple):
       observations: uint8 [B, 19].
       actions: int32 [B].
       proximal_log_probs: float32 [B], of the actions under the tempered proximal policy.
-      proximal_values: float32 [B].
-      advantages: float32 [B].
-      returns: float32 [B], targets of the value.
+      proximal_values: float32 [B, 2].
+      advantages: float32 [B], of the objective.
+      returns: float32 [B, 2], targets of the values.
       behaviour_weights: float32 [B], truncated proximal over behaviour probability.
       policy_mask: bool [B], positions that train the policy.
       valid_mask: bool [B], positions that train the value; the others are padding.
+      first_afterstate: int32 [B], where a position's afterstates begin in the table of all.
     """
 
     observations: jax.Array
@@ -38,6 +39,7 @@ class Batch(NamedTuple):
     behaviour_weights: jax.Array
     policy_mask: jax.Array
     valid_mask: jax.Array
+    first_afterstate: jax.Array
 
 
 class LossStats(NamedTuple):
@@ -46,7 +48,7 @@ class LossStats(NamedTuple):
     Attributes:
       loss: what is minimised.
       policy_loss: negated clipped surrogate.
-      value_loss: half the squared error of the value.
+      value_loss: half the mean squared error of the values.
       entropy: of the policy at temperature 1, in nats.
       kl: divergence of the tempered policy from the proximal one.
       clip_fraction: share of positions whose ratio is outside the clip interval.
@@ -114,7 +116,7 @@ def ppo_loss(
 
     Args:
       logits: float32 [B, 33].
-      values: float32 [B].
+      values: float32 [B, 2].
       batch: the positions.
       policy_count: float32 [], positions of the whole minibatch that train the policy.
       value_count: float32 [], those that train the value.
@@ -133,7 +135,7 @@ def ppo_loss(
 
     log_ratio = _log_ratio(logits, batch, temperature)
     advantages = jnp.where(batch.policy_mask, batch.advantages, 0.0)
-    returns = jnp.where(batch.valid_mask, batch.returns, 0.0)
+    returns = jnp.where(batch.valid_mask[:, None], batch.returns, 0.0)
 
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - config.clip_epsilon, 1 + config.clip_epsilon)
@@ -144,6 +146,7 @@ def ppo_loss(
     if config.clip_value:
         change = jnp.clip(values - batch.proximal_values, -config.clip_epsilon, config.clip_epsilon)
         error = jnp.maximum(error, jnp.square(batch.proximal_values + change - returns))
+    error = jnp.mean(error, axis=-1)
     value_loss = 0.5 * jnp.sum(jnp.where(batch.valid_mask, error, 0.0) * per_position)
 
     legal = features.legal_mask(batch.observations)

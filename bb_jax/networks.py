@@ -1,9 +1,12 @@
 """Policy and value networks over observation rows.
 
-`B` denotes the batch dimension, `K` the tokens, `D` the width of a token. Both networks map
-observations uint8 [B, 19] to logits float32 [B, 33], illegal actions included, and values
-float32 [B] from the point of view of the observing player. Parameters are float32 in every
-compute dtype, and so are the heads.
+`B` denotes the batch dimension, `K` the tokens, `D` the width of a token. Both networks map rows
+uint8 [B, 19] to a policy and to values float32 [B, 2] from the point of view of the observing
+player: the expected outcome, and the expected margin in units of `MARGIN_UNIT`. The policy is
+logits float32 [B, 33], illegal actions included; in networks over afterstates it is the score
+float32 [B, 1] of the afterstate that the row shows, and the scores of a position's afterstates are
+its logits (`bb_jax.afterstates`). Parameters are float32 in every compute dtype, and so are the
+heads.
 """
 
 import functools
@@ -18,6 +21,10 @@ from bb_jax.config import NetworkConfig, check_scoring
 
 Params = Any
 
+# What the value heads predict, in their order; margins are divided by MARGIN_UNIT.
+VALUES = ("outcome", "margin")
+MARGIN_UNIT = 10.0
+
 _EMBEDDING_STDDEV = 0.5
 _POLICY_SCALE = 0.01
 
@@ -31,18 +38,22 @@ def compute_dtype(config: NetworkConfig) -> Any:
 
 
 class _Heads(nn.Module):
-    """Logits and value from a vector: [B, D] -> float32 [B, 33], float32 [B].
+    """Policy and values from a vector: [B, D] -> float32 [B, 33 or 1], float32 [B, 2].
 
     The policy starts near uniform over the legal actions.
     """
+
+    afterstates: bool
 
     @nn.compact
     def __call__(self, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
         hidden = hidden.astype(jnp.float32)
         policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
-        logits = nn.Dense(features.NUM_ACTIONS, kernel_init=policy_init, name="policy")(hidden)
-        value = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0), name="value")(hidden)
-        return logits, value[:, 0]
+        width = 1 if self.afterstates else features.NUM_ACTIONS
+        policy = nn.Dense(width, kernel_init=policy_init, name="policy")(hidden)
+        value_init = nn.initializers.orthogonal(1.0)
+        values = nn.Dense(len(VALUES), kernel_init=value_init, name="value")(hidden)
+        return policy, values
 
 
 class _FeatureDense(nn.Module):
@@ -68,8 +79,8 @@ class _FeatureDense(nn.Module):
         if jax.default_backend() != "cpu":
             flat = features.flat_features(observations, self.scoring)
             return flat.astype(self.dtype) @ kernel.astype(self.dtype)
-        sets = features.card_sets(observations).astype(jnp.float32)
-        hidden = sets @ kernel[-sets.shape[1] :]
+        bits = features.bits(observations).astype(jnp.float32)
+        hidden = bits @ kernel[-bits.shape[1] :]
         start = 0
         for value, size in features.categories(observations, self.scoring):
             # One more row, of zeros, for what is no value of the category.
@@ -80,7 +91,7 @@ class _FeatureDense(nn.Module):
 
 
 class Network(nn.Module):
-    """A policy and value network: `apply({"params": params}, observations, train)`.
+    """A policy and value network: `apply({"params": params}, rows, train)`.
 
     Attributes:
       config: the architecture.
@@ -100,10 +111,10 @@ class MLP(Network):
     cpu_slice_rows: ClassVar[int] = 2048
 
     @nn.compact
-    def __call__(self, observations: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         dtype = compute_dtype(self.config)
         widths = self.config.hidden_layers
-        hidden = _FeatureDense(widths[0], self.scoring, dtype, name="dense_0")(observations)
+        hidden = _FeatureDense(widths[0], self.scoring, dtype, name="dense_0")(rows)
         for index, width in enumerate(widths):
             if index > 0:
                 init = nn.initializers.orthogonal(2**0.5)
@@ -111,7 +122,7 @@ class MLP(Network):
                 hidden = dense(hidden)
             hidden = nn.relu(hidden)
             hidden = nn.Dropout(self.config.dropout, deterministic=not train)(hidden)
-        return _Heads(name="heads")(hidden)
+        return _Heads(self.config.afterstates, name="heads")(hidden)
 
 
 class AttentionLayer(nn.Module):
@@ -168,13 +179,13 @@ class Transformer(Network):
     cpu_slice_rows: ClassVar[int] = 64
 
     @nn.compact
-    def __call__(self, observations: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         config = self.config
         dtype = compute_dtype(config)
         width = config.hidden_dim
-        queue = features.queue_one_hot(observations)
-        hand = features.hand_one_hot(observations)
-        context = features.context(observations, self.scoring)
+        queue = features.queue_one_hot(rows)
+        hand = features.hand_one_hot(rows)
+        context = features.context(rows, self.scoring)
 
         embedding = nn.initializers.normal(_EMBEDDING_STDDEV)
         species = self.param(
@@ -197,7 +208,7 @@ class Transformer(Network):
         tokens = jnp.concatenate([class_token, queue_tokens, hand_tokens], axis=1)
         present = jnp.concatenate(
             [
-                jnp.ones((observations.shape[0], 1), bool),
+                jnp.ones((rows.shape[0], 1), bool),
                 jnp.any(queue, axis=-1),
                 jnp.any(hand, axis=-1),
             ],
@@ -209,7 +220,7 @@ class Transformer(Network):
                 tokens, present, train
             )
         hidden = nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
-        return _Heads(name="heads")(hidden)
+        return _Heads(self.config.afterstates, name="heads")(hidden)
 
 
 def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
@@ -238,15 +249,20 @@ def _init(network: nn.Module, key: jax.Array) -> Params:
 def evaluate(
     network: nn.Module,
     params: Params,
-    observations: jax.Array,
+    rows: jax.Array,
     dropout_key: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Logits float32 [B, 33] and values float32 [B] of observations uint8 [B, 19].
+    """Policy float32 [B, 33 or 1] and values float32 [B, 2] of rows uint8 [B, 19].
 
     Dropout acts where a key (uint32 [2]) for it is given.
     """
     rngs = {} if dropout_key is None else {"dropout": dropout_key}
-    logits, values = network.apply(
-        {"params": params}, observations, train=dropout_key is not None, rngs=rngs
+    policy, values = network.apply(
+        {"params": params}, rows, train=dropout_key is not None, rngs=rngs
     )
-    return jnp.asarray(logits), jnp.asarray(values)
+    return jnp.asarray(policy), jnp.asarray(values)
+
+
+def objective(values: Any, margin_weight: Any) -> Any:
+    """What play maximises: outcome plus weighted margin in points: [..., 2] -> [...]."""
+    return values[..., 0] + margin_weight * MARGIN_UNIT * values[..., 1]

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import features
+from bb_jax.afterstates import room_for
+from bb_sim.afterstates import expand_afterstates
 
 
 class Rollout(NamedTuple):
@@ -20,7 +22,7 @@ class Rollout(NamedTuple):
       actions: uint8 [N, T].
       log_probs: float32 [N, T], of the actions under the tempered policy that acted.
       lengths: int32 [N], decisions of the trajectory; 0 for padding.
-      rewards: float32 [N], paid at the last decision.
+      rewards: float32 [N, 2], paid at the last decision: the outcome, and the margin.
     """
 
     observations: Any
@@ -30,31 +32,55 @@ class Rollout(NamedTuple):
     rewards: Any
 
 
+class PaddedRollout(NamedTuple):
+    """A rollout in arrays of one fixed size, in equal parts for each device.
+
+    n = ceil(capacity / D) denotes trajectories of a part, E rows of afterstates of a part (0 for
+    networks that have no use for them).
+
+    Attributes:
+      observations, actions, log_probs, lengths, rewards: as of `Rollout`, [D, n, ...].
+      afterstates: uint8 [D, E, 19].
+      first_afterstate: int32 [D, n, T], where those of a position begin within its part.
+    """
+
+    observations: Any
+    actions: Any
+    log_probs: Any
+    lengths: Any
+    rewards: Any
+    afterstates: Any
+    first_afterstate: Any
+
+
 _DTYPES = Rollout(np.uint8, np.uint8, np.float32, np.int32, np.float32)
 
 
-def pad_rollout(rollout: Rollout, capacity: int, num_devices: int) -> Rollout:
+def pad_rollout(
+    rollout: Rollout, capacity: int, num_devices: int, *, afterstates: bool = False
+) -> PaddedRollout:
     """Copies a rollout into fresh arrays of one fixed size, in equal parts for each device.
 
     Args:
       rollout: of N <= `capacity` trajectories, as numpy arrays.
       capacity: trajectories after padding, rounded up to a multiple of `num_devices`.
       num_devices: number of parts.
+      afterstates: whether to add the afterstates of all positions.
 
     Returns:
-      Arrays [D, ceil(capacity / D), ...]. JAX may read numpy memory while it computes, so nothing
-      may write to them; the arrays of `rollout` are free to be written to.
+      Arrays that JAX may read while it computes, so nothing may write to them; the arrays of
+      `rollout` are free to be written to.
 
     Raises:
       ValueError: on more trajectories than the capacity, arrays whose shapes do not fit each other,
-        a length outside 0..T or an action outside 0..32.
+        a length outside 0..T, an action outside 0..32, or far more afterstates than usual.
     """
     observations = np.asarray(rollout.observations)
     if observations.ndim != 3 or observations.shape[2] != features.OBSERVATION_SIZE:
         raise ValueError(f"observations must have shape [N, T, 19], not {observations.shape}")
     count, steps = observations.shape[:2]
     shapes: dict[str, tuple[int, ...]] = {"actions": (count, steps), "log_probs": (count, steps)}
-    shapes |= {"lengths": (count,), "rewards": (count,)}
+    shapes |= {"lengths": (count,), "rewards": (count, 2)}
     for name, shape in shapes.items():
         actual = np.shape(getattr(rollout, name))
         if actual != shape:
@@ -76,7 +102,17 @@ def pad_rollout(rollout: Rollout, capacity: int, num_devices: int) -> Rollout:
         result[:count] = array
         return result.reshape(num_devices, part, *array.shape[1:])
 
-    return Rollout(*(padded(array, dtype) for array, dtype in zip(rollout, _DTYPES, strict=True)))
+    arrays = Rollout(*(padded(array, dtype) for array, dtype in zip(rollout, _DTYPES, strict=True)))
+    room = room_for(part * steps) if afterstates else 0
+    rows = np.zeros((num_devices, room, features.OBSERVATION_SIZE), np.uint8)
+    first = np.zeros((num_devices, part, steps), np.int32)
+    for device in range(num_devices if afterstates else 0):
+        positions = np.arange(steps) < arrays.lengths[device][:, None]
+        rows[device], starts = expand_afterstates(
+            arrays.observations[device][positions], capacity=room
+        )
+        first[device][positions] = starts[:-1]
+    return PaddedRollout(*arrays, rows, first)
 
 
 class Packing(NamedTuple):

@@ -60,7 +60,7 @@ cdef class RolloutBuffer:
       actions: uint8 [N, T].
       log_probs: float32 [N, T], of the policy that acted.
       lengths: int32 [N], decisions recorded; 0 for a trajectory that no game used.
-      rewards: float32 [N], paid at the last decision: outcome + margin_weight * margin.
+      rewards: float32 [N, 2], paid at the last decision: the outcome, and the margin.
     """
 
     cdef readonly object observations, actions, log_probs, lengths, rewards
@@ -68,7 +68,7 @@ cdef class RolloutBuffer:
     cdef uint8_t[:, ::1] _actions
     cdef float[:, ::1] _log_probs
     cdef int32_t[::1] _lengths
-    cdef float[::1] _rewards
+    cdef float[:, ::1] _rewards
 
     def __init__(self, num_trajectories, *, observations=None, actions=None, log_probs=None,
                  lengths=None, rewards=None):
@@ -77,7 +77,7 @@ cdef class RolloutBuffer:
         self.actions = _buffer(actions, "actions", (n, t), np.uint8)
         self.log_probs = _buffer(log_probs, "log_probs", (n, t), np.float32)
         self.lengths = _buffer(lengths, "lengths", (n,), np.int32)
-        self.rewards = _buffer(rewards, "rewards", (n,), np.float32)
+        self.rewards = _buffer(rewards, "rewards", (n, 2), np.float32)
         self._observations, self._actions = self.observations, self.actions
         self._log_probs, self._lengths, self._rewards = self.log_probs, self.lengths, self.rewards
 
@@ -109,7 +109,6 @@ cdef class Arena:
     cdef Game* _slots
     cdef int _num_slots, _scoring, _next_game, _num_games, _pending
     cdef bint _stop_when_decided
-    cdef double _margin_weight
     cdef readonly object observations, deciders, games, margins, outcomes
     cdef RolloutBuffer _record
     cdef uint8_t[:, ::1] _observations
@@ -156,7 +155,7 @@ cdef class Arena:
     def pending(self):
         return self._pending
 
-    def start(self, seeds, controllers, *, rollout=None, trajectories=None, margin_weight=0.0):
+    def start(self, seeds, controllers, *, rollout=None, trajectories=None):
         """Forgets all games, takes these, and plays on to the first external decisions.
 
         Args:
@@ -164,9 +163,7 @@ cdef class Arena:
           controllers: uint8 [G, 2], who plays each seat: an index into OPPONENTS, or EXTERNAL + k.
           rollout: a RolloutBuffer in which the decisions of external policies are recorded.
           trajectories: int32 [G, 2], with `rollout`: the trajectory of each seat, -1 for none.
-          margin_weight: weight of the margin in the recorded reward.
         """
-        cdef double weight = margin_weight
         seeds = np.ascontiguousarray(seeds)
         controllers = np.ascontiguousarray(controllers)
         if seeds.dtype != np.uint64 or seeds.ndim != 1:
@@ -191,7 +188,6 @@ cdef class Arena:
         self._seeds, self._controllers = seeds.copy(), controllers.copy()
         self._trajectories, self._record = trajectories, rollout
         self._margins, self._outcomes = self.margins, self.outcomes
-        self._margin_weight = weight
         self._num_games, self._next_game, self._pending = num_games, 0, 0
         self.observations[:] = 0
         self.deciders[:] = NO_DECISION
@@ -315,10 +311,8 @@ cdef class Arena:
         for seat in range(2):
             trajectory = self._trajectories[index, seat]
             if trajectory >= 0:
-                self._record._rewards[trajectory] = <float> (
-                    outcome(game, seat, self._scoring)
-                    + self._margin_weight * margin(game, seat, self._scoring)
-                )
+                self._record._rewards[trajectory, 0] = outcome(game, seat, self._scoring)
+                self._record._rewards[trajectory, 1] = margin(game, seat, self._scoring)
 
     cdef void _record_decision(self, int slot, uint8_t action, float log_prob) noexcept nogil:
         cdef int trajectory = self._trajectories[self._games[slot], self._slots[slot].to_move]

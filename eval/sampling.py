@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bb_jax.afterstates import Afterstates, evaluate_positions, make_afterstates
 from bb_jax.distributions import masked_log_softmax, sample
 from bb_jax.features import OBSERVATION_SIZE, legal_mask
 
@@ -20,7 +21,7 @@ def make_sampling_policy(
     same row and uniform, whatever shares the batch.
 
     Args:
-      network: flax module; `apply` gives (logits float32 [B, 33], value float32 [B]).
+      network: from `bb_jax.build_network`.
       params: its parameters.
       batch_size: rows of every forward pass; fewer are padded.
       temperature: above 0.
@@ -30,8 +31,12 @@ def make_sampling_policy(
     """
 
     @jax.jit
-    def draw(params: Any, observations: jax.Array, uniforms: jax.Array) -> jax.Array:
-        logits, _ = network.apply({"params": params}, observations)
+    def draw(
+        params: Any, observations: jax.Array, afterstates: Afterstates | None, uniforms: jax.Array
+    ) -> jax.Array:
+        if afterstates is not None:
+            afterstates = jax.tree.map(lambda array: array[0], afterstates)
+        logits, _ = evaluate_positions(network, params, observations, afterstates)
         log_probs = masked_log_softmax(logits, legal_mask(observations), temperature)
         return sample(log_probs, uniforms).astype(jnp.uint8)
 
@@ -46,7 +51,9 @@ def make_sampling_policy(
             padded[:rows] = observations[part]
             padded_uniforms = np.zeros(batch_size, np.float32)
             padded_uniforms[:rows] = uniforms[part]
-            actions[part] = np.asarray(draw(params, padded, padded_uniforms))[:rows]
+            afterstates = make_afterstates(network, padded[None])
+            drawn = draw(params, padded, afterstates, padded_uniforms)
+            actions[part] = np.asarray(drawn)[:rows]
         return actions
 
     return act

@@ -50,7 +50,7 @@ class Rollout:
       actions: uint8 [N, T].
       log_probs: float32 [N, T], log-probability of the action under the policy that acted.
       lengths: int32 [N], 0 for padding.
-      rewards: float32 [N], paid at the last decision.
+      rewards: float32 [N, 2], paid at the last decision: outcome, and margin.
       margins: int8 [G], of seat 0.
       outcomes: int8 [G], +1, 0 or -1 for seat 0.
       seconds: where the time went: "generation" in all, and in it "inference" (waiting for the
@@ -82,7 +82,6 @@ class Generator:
         num_workers: int,
         scoring: str,
         stop_when_decided: bool,
-        margin_weight: float,
         python_agents: tuple[str, ...] = (),
     ):
         self._shape = shape
@@ -103,7 +102,7 @@ class Generator:
                 "rollout_actions": ((n, t), np.uint8),
                 "rollout_log_probs": ((n, t), np.float32),
                 "lengths": ((n,), np.int32),
-                "rewards": ((n,), np.float32),
+                "rewards": ((n, 2), np.float32),
             }
         )
         worker_spec = WorkerSpec(
@@ -111,7 +110,6 @@ class Generator:
             slots=shape.slots,
             scoring=scoring,
             stop_when_decided=stop_when_decided,
-            margin_weight=margin_weight,
             python_agents=python_agents,
         )
         try:
@@ -211,7 +209,6 @@ def generate_games_batched_by_opponent(
     temperature: float = 1.0,
     num_workers: int = 1,
     num_groups: int = 4,
-    margin_weight: float = 0.02,
 ) -> tuple[GamePlan, Rollout]:
     """Plays games of a network against a pool, outside of a training run.
 
@@ -228,7 +225,6 @@ def generate_games_batched_by_opponent(
       temperature: at which networks sample.
       num_workers: processes that play.
       num_groups: groups that the games are divided into.
-      margin_weight: weight of the margin in the rewards.
 
     Returns:
       The games as planned, and the learner's decisions with the results.
@@ -264,7 +260,6 @@ def generate_games_batched_by_opponent(
         num_workers=num_workers,
         scoring=network.scoring,
         stop_when_decided=True,
-        margin_weight=margin_weight,
         python_agents=tuple(python_agents),
     ) as generator:
         return plan, generator.generate(plan, acting)

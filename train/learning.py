@@ -43,7 +43,11 @@ class Learning:
         self._network = build_network(config.network_config, config.scoring)
         self._policy_step = _for_any_batch(make_policy_step(self._network, devices), len(devices))
         self._update = make_update(
-            self._network, config.ppo_config, config.max_trajectories, devices
+            self._network,
+            config.ppo_config,
+            config.max_trajectories,
+            devices,
+            margin_weight=config.margin_weight,
         )
         self._replicated = NamedSharding(Mesh(np.array(devices), ("d",)), PartitionSpec())
         self._template = jax.eval_shape(lambda: self.fresh_state(0))

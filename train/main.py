@@ -209,7 +209,6 @@ def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: St
             num_workers=workers,
             scoring=config.scoring,
             stop_when_decided=config.stop_when_decided,
-            margin_weight=config.margin_weight,
             python_agents=config.python_agents,
         ) as generator,
         Display(config.total_iterations, state.iteration, config.experiment_name) as display,

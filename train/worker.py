@@ -42,7 +42,6 @@ class WorkerSpec:
     slots: int
     scoring: str
     stop_when_decided: bool
-    margin_weight: float
     python_agents: tuple[str, ...]
 
 
@@ -72,7 +71,6 @@ class _Group:
         self._shared = shared
         self._rollout = rollout
         self._index = index
-        self._margin_weight = spec.margin_weight
         self._arena = Arena(
             spec.slots,
             spec.scoring,
@@ -90,7 +88,6 @@ class _Group:
             self._shared["controllers"][self._games],
             rollout=self._rollout,
             trajectories=self._shared["trajectories"][self._games],
-            margin_weight=self._margin_weight,
         )
 
     def step(self) -> None:

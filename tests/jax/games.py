@@ -68,7 +68,6 @@ def self_play(
         np.full((num_games, 2), EXTERNAL, np.uint8),
         rollout=buffer,
         trajectories=np.arange(2 * num_games, dtype=np.int32).reshape(-1, 2),
-        margin_weight=0.02,
     )
     ply = 0
     while arena.pending:

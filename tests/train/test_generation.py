@@ -47,7 +47,6 @@ def make_generator(num_workers=1, python_agents=()):
         num_workers=num_workers,
         scoring="points",
         stop_when_decided=True,
-        margin_weight=0.02,
         python_agents=python_agents,
     )
 
