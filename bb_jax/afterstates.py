@@ -53,8 +53,11 @@ def make_afterstates(network: Network, parts: np.ndarray) -> Afterstates | None:
       rows uint8 [D, E, 19] and first int32 [D, B]; E is the usual room, or where that is not
       enough the most that B positions can have. None for a network that has no use for them.
     """
-    if not network.config.afterstates:
-        return None
+    return expand_parts(parts) if network.config.afterstates else None
+
+
+def expand_parts(parts: np.ndarray) -> Afterstates:
+    """As `make_afterstates`, for whatever network."""
     num_parts, positions = parts.shape[:2]
     expanded = [expand_afterstates(part) for part in parts]
     room = room_for(positions)
@@ -104,9 +107,16 @@ def logits_of_scores(scores: jax.Array, first: jax.Array, legal: jax.Array) -> j
     Returns:
       float32 [B, 33], 0 where an action is illegal.
     """
-    ranks = jnp.cumsum(legal, axis=-1, dtype=jnp.int32) - 1
-    chosen = jnp.take(scores, first[:, None] + ranks, mode="clip")
+    chosen = jnp.take(scores, first_and_rank(first, legal), mode="clip")
     return jnp.where(legal, chosen, 0.0)
+
+
+def first_and_rank(first: jax.Array, legal: jax.Array) -> jax.Array:
+    """Where each action's afterstate lies: int32 [B], bool [B, 33] -> int32 [B, 33].
+
+    Entries of illegal actions mean nothing, and may lie outside.
+    """
+    return first[:, None] + jnp.cumsum(legal, axis=-1, dtype=jnp.int32) - 1
 
 
 def evaluate_positions(

@@ -6,6 +6,7 @@ Nothing here imports JAX, so that a configuration can be checked without startin
 import dataclasses
 import math
 
+ALGORITHMS = ("ppo", "expert_iteration")
 NETWORK_KINDS = ("transformer", "mlp")
 COMPUTE_DTYPES = ("float32", "bfloat16", "auto")
 SCORINGS = ("points", "animals")
@@ -93,6 +94,58 @@ class NetworkConfig:
             self.compute_dtype,
         )
         object.__setattr__(self, "hidden_layers", tuple(self.hidden_layers))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpertConfig:
+    """Coefficients of expert iteration.
+
+    Attributes:
+      search: how the games are played: "samples=0" plays by the values of afterstates, more samples
+        search deeper (`--search` of the evaluation takes the same text).
+      td_lambda: weight of longer returns in the targets of the values.
+      policy_temperature: of the softmax over the expert's objectives that the policy is drawn to.
+      policy_coef: weight of the policy's cross entropy.
+      value_coef: weight of the squared errors of the values.
+      learning_rate: step size of Adam.
+      reuse: how often a position is learned from, on average.
+      minibatch_size: positions of one gradient step, over all devices together.
+      max_grad_norm: global norm to which gradients are clipped.
+
+    Raises:
+      ValueError: on an impossible value, naming the key and the value.
+    """
+
+    search: str = "samples=0"
+    td_lambda: float = 0.85
+    policy_temperature: float = 0.05
+    policy_coef: float = 0.3
+    value_coef: float = 1.0
+    learning_rate: float = 1e-3
+    reuse: float = 2.0
+    minibatch_size: int = 2048
+    max_grad_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.search, str), "search", "a text such as samples=0", self.search)
+        for key in ("policy_temperature", "reuse", "max_grad_norm"):
+            value = getattr(self, key)
+            _check(_is_number(value) and value > 0, key, "a number above 0", value)
+        for key in ("policy_coef", "value_coef", "learning_rate"):
+            value = getattr(self, key)
+            _check(_is_number(value) and value >= 0, key, "a number of at least 0", value)
+        _check(
+            _is_number(self.td_lambda) and 0 <= self.td_lambda <= 1,
+            "td_lambda",
+            "a number from 0 to 1",
+            self.td_lambda,
+        )
+        _check(
+            _is_int(self.minibatch_size) and self.minibatch_size >= 1,
+            "minibatch_size",
+            "a positive integer",
+            self.minibatch_size,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

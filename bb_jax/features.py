@@ -28,6 +28,7 @@ NUM_SPECIES = 12
 HAND_SIZE = 4
 QUEUE_SIZE = 4
 NUM_PLIES = 24
+_GATE_SIZE = 5
 
 _MARGIN_CLIP = 20
 _POINTS, _ANIMALS, _STRENGTH, _TURN = 10, 11, 12, 13
@@ -61,6 +62,35 @@ def legal_mask(observations: jax.Array) -> jax.Array:
 def turns(observations: jax.Array) -> jax.Array:
     """Plies played: uint8 [B, 19] -> int32 [B]."""
     return observations[:, _TURN].astype(jnp.int32)
+
+
+def decided(observations: jax.Array) -> jax.Array:
+    """Whether the result is certain: uint8 [B, 19] -> bool [B].
+
+    No gate can open once fewer than five cards are left in the queue, hands and decks together.
+    """
+    queued = jnp.sum(observations[:, :QUEUE_SIZE] > 0, axis=-1)
+    return NUM_PLIES - turns(observations) + queued < _GATE_SIZE
+
+
+def result(observations: jax.Array, scoring: str) -> tuple[jax.Array, jax.Array]:
+    """Outcome (+1, 0 or -1) and margin if the game ended here: uint8 [B, 19] -> 2 x float32 [B].
+
+    Raises:
+      ValueError: on another scoring.
+    """
+    check_scoring(scoring)
+
+    def margin(column: int, zero: int) -> jax.Array:
+        return observations[:, column].astype(jnp.float32) - zero
+
+    if scoring == "points":
+        points = margin(_POINTS, _POINTS_ZERO)
+        return jnp.sign(points), points
+    animals = margin(_ANIMALS, _ANIMALS_ZERO)
+    # A tie goes to the lower total strength.
+    strength = -margin(_STRENGTH, _STRENGTH_ZERO)
+    return jnp.sign(jnp.where(animals == 0, strength, animals)), animals
 
 
 def queue_one_hot(observations: jax.Array) -> jax.Array:

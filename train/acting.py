@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
+
+from train.rollout import Rollout
 
 # Batches of checkpoint opponents are padded to a power of four from here on: few compiled shapes.
 _SMALLEST_BATCH = 64
@@ -15,7 +16,8 @@ _SMALLEST_BATCH = 64
 # A game has 24 plies: sampling for this many is sampling always.
 ALL_PLIES = 24
 
-PolicyStep = Callable[[Any, Any, Any, Any, Any], jax.Array]
+# See `bb_jax.make_policy_step`; the expert's step gives an ExpertChoice instead.
+PolicyStep = Callable[[Any, Any, Any, Any, Any], Any]
 
 
 def _padded_size(rows: int, largest: int) -> int:
@@ -34,30 +36,54 @@ class ActingSettings:
     sampled_plies: int
 
 
+# A pass under way on the device: waits for it, and returns actions and log-probabilities by row.
+Pass = Callable[[], tuple[np.ndarray, np.ndarray]]
+
+
 class PendingDecisions:
     """Forward passes under way on the device for one group."""
 
     def __init__(self, num_slots: int):
         self._num_slots = num_slots
-        self._parts: list[tuple[np.ndarray | None, jax.Array]] = []
+        self._parts: list[tuple[np.ndarray | None, Pass]] = []
 
-    def add(self, slots: np.ndarray | None, packed: jax.Array) -> None:
-        """Adds a pass whose first columns belong to `slots` (None: all slots)."""
-        self._parts.append((slots, packed))
+    def add(self, slots: np.ndarray | None, under_way: Pass) -> None:
+        """Adds a pass whose first rows belong to `slots` (None: all slots)."""
+        self._parts.append((slots, under_way))
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """Waits; returns actions uint8 [S] and log-probabilities float32 [S]."""
         actions = np.zeros(self._num_slots, np.uint8)
         log_probs = np.zeros(self._num_slots, np.float32)
-        for slots, packed in self._parts:
-            values = np.asarray(packed)
+        for slots, under_way in self._parts:
+            of_row, log_prob_of_row = under_way()
             if slots is None:
-                actions[:] = values[0]
-                log_probs[:] = values[1].view(np.float32)
+                actions[:], log_probs[:] = of_row, log_prob_of_row
             else:
-                actions[slots] = values[0, : len(slots)]
-                log_probs[slots] = values[1, : len(slots)].view(np.float32)
+                actions[slots] = of_row[: len(slots)]
+                log_probs[slots] = log_prob_of_row[: len(slots)]
         return actions, log_probs
+
+
+@dataclass(frozen=True)
+class WaitingGames:
+    """The games of a group that wait for decisions; S denotes its slots.
+
+    Attributes:
+      group: index of the group.
+      ply: how many times this group has been answered already; with `group`, the seed of its
+        random choices.
+      observations: uint8 [S, 19]; must not change until the decisions are read, since a CPU device
+        may read the buffer itself.
+      deciders: uint8 [S], the external policy that decides in each slot.
+      games: int32 [S], the iteration's game in each slot.
+    """
+
+    group: int
+    ply: int
+    observations: np.ndarray
+    deciders: np.ndarray
+    games: np.ndarray
 
 
 class Acting:
@@ -82,33 +108,40 @@ class Acting:
         self._temperature = np.float32(settings.temperature)
         self._sampled_plies = np.int32(settings.sampled_plies)
 
-    def decide(
-        self, group: int, ply: int, observations: np.ndarray, deciders: np.ndarray
-    ) -> PendingDecisions:
-        """Starts the forward passes for a group's waiting decisions.
-
-        Args:
-          group: index of the group; with `ply`, the seed of its random choices.
-          ply: how many times this group has been answered already.
-          observations: uint8 [S, 19]; must not change until the result is read, since a CPU
-            device may read the buffer itself.
-          deciders: uint8 [S], the external policy that decides in each slot.
-        """
+    def decide(self, waiting: WaitingGames) -> PendingDecisions:
+        """Starts the forward passes for a group's waiting decisions."""
+        deciders, observations = waiting.deciders, waiting.observations
         num_slots = len(deciders)
         pending = PendingDecisions(num_slots)
         policies = np.bincount(deciders, minlength=len(self._members) + 1)
         if policies[0]:
-            pending.add(None, self._pass(self._learner, observations, group, ply, 0))
+            pending.add(None, self._learner_pass(waiting))
         for index, params in enumerate(self._members, start=1):
             if not policies[index]:
                 continue
             slots = np.flatnonzero(deciders == index)
             rows = np.zeros((_padded_size(len(slots), num_slots), observations.shape[1]), np.uint8)
             rows[: len(slots)] = observations[slots]
-            packed = self._pass(params, rows, group, ply, index)
-            pending.add(slots, packed)
+            pending.add(slots, self._pass(params, rows, self._key(waiting, index)))
         return pending
 
-    def _pass(self, params: Any, rows: np.ndarray, group: int, ply: int, policy: int) -> jax.Array:
-        words = np.random.SeedSequence([*self._seed, group, ply, policy]).generate_state(2)
-        return self._policy_step(params, rows, words, self._temperature, self._sampled_plies)
+    def complete(self, rollout: Rollout) -> Rollout:
+        """The rollout of the iteration's games, with what was noted about the decisions."""
+        return rollout
+
+    def _learner_pass(self, waiting: WaitingGames) -> Pass:
+        return self._pass(self._learner, waiting.observations, self._key(waiting, 0))
+
+    def _key(self, waiting: WaitingGames, policy: int) -> np.ndarray:
+        """uint32 [2], for the random choices of a policy."""
+        entropy = [*self._seed, waiting.group, waiting.ply, policy]
+        return np.random.SeedSequence(entropy).generate_state(2)
+
+    def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Pass:
+        packed = self._policy_step(params, rows, key, self._temperature, self._sampled_plies)
+
+        def result() -> tuple[np.ndarray, np.ndarray]:
+            actions, log_probs = np.asarray(packed)
+            return actions, log_probs.view(np.float32)
+
+        return result

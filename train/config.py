@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from bb_jax.config import SCORINGS, NetworkConfig, PPOConfig
+from bb_jax.config import ALGORITHMS, SCORINGS, ExpertConfig, NetworkConfig, PPOConfig
 from bb_sim import OPPONENTS, SPECIES
 
 DEVICES = ("auto", "cpu", "cuda", "gpu")
@@ -136,8 +136,12 @@ class Config:
     )
 
     # Network and learning.
+    algorithm: str = key(
+        "ppo", "How is learned: from advantages, or from an expert's play.", choices=ALGORITHMS
+    )
     network_config: NetworkConfig = field(default_factory=NetworkConfig)
     ppo_config: PPOConfig = field(default_factory=PPOConfig)
+    expert_config: ExpertConfig = field(default_factory=ExpertConfig)
     lr_schedule: str = key(
         "constant",
         "Course of the learning rate after the warm-up.",
@@ -266,6 +270,12 @@ class Config:
         return Path(self.checkpoint_dir or f"checkpoints/{self.experiment_name}")
 
     @property
+    def learning_rate(self) -> float:
+        """The step size of the algorithm, where a schedule starts."""
+        chosen = self.ppo_config if self.algorithm == "ppo" else self.expert_config
+        return chosen.learning_rate
+
+    @property
     def named_opponents(self) -> tuple[str, ...]:
         """The named opponents that training games may be played against."""
         if not self.use_opponent_pool:
@@ -346,10 +356,16 @@ class Config:
                 f"ppo_config.minibatch_size is {self.ppo_config.minibatch_size} positions, but "
                 f"buffer_size holds {self.buffer_size}"
             )
-        if self.min_learning_rate > self.ppo_config.learning_rate:
+        if self.algorithm == "expert_iteration" and self.network_config.afterstates:
             raise ValueError(
-                f"min_learning_rate must be at most ppo_config.learning_rate "
-                f"({self.ppo_config.learning_rate}), not {self.min_learning_rate}"
+                "network_config.afterstates must be false, not true, under expert_iteration, "
+                "whose expert plays by the values of afterstates"
+            )
+        if self.min_learning_rate > self.learning_rate:
+            section = "ppo_config" if self.algorithm == "ppo" else "expert_config"
+            raise ValueError(
+                f"min_learning_rate must be at most {section}.learning_rate "
+                f"({self.learning_rate}), not {self.min_learning_rate}"
             )
         if self.lr_warmup_iterations >= self.total_iterations:
             raise ValueError(

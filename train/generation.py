@@ -14,10 +14,11 @@ import numpy as np
 from bb_jax import Policy, make_policy_step
 from bb_sim import OBSERVATION_SIZE
 from bb_sim.arena import MAX_DECISIONS
-from train.acting import ALL_PLIES, Acting, ActingSettings, PendingDecisions
+from train.acting import ALL_PLIES, Acting, ActingSettings, PendingDecisions, WaitingGames
 from train.actors import Actors, GenerationError
 from train.game_plan import GamePlan, plan_games
 from train.opponent_pool import OpponentPool
+from train.rollout import Rollout
 from train.shared_arrays import SharedArrays
 from train.worker import WorkerSpec
 
@@ -37,39 +38,6 @@ class GenerationShape:
     groups: int
     slots: int
     trajectories: int
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """What one iteration's games leave behind; owned by the caller.
-
-    N denotes trajectories (a learner's seat in one game), T = 12 its decisions, G games.
-
-    Attributes:
-      observations: uint8 [N, T, 19].
-      actions: uint8 [N, T].
-      log_probs: float32 [N, T], log-probability of the action under the policy that acted.
-      lengths: int32 [N], 0 for padding.
-      rewards: float32 [N, 2], paid at the last decision: outcome, and margin.
-      margins: int8 [G], of seat 0.
-      outcomes: int8 [G], +1, 0 or -1 for seat 0.
-      seconds: where the time went: "generation" in all, and in it "inference" (waiting for the
-        device) and "simulation" (waiting for workers).
-    """
-
-    observations: np.ndarray
-    actions: np.ndarray
-    log_probs: np.ndarray
-    lengths: np.ndarray
-    rewards: np.ndarray
-    margins: np.ndarray
-    outcomes: np.ndarray
-    seconds: dict[str, float]
-
-    @property
-    def positions(self) -> int:
-        """Decisions recorded."""
-        return int(self.lengths.sum())
 
 
 class Generator:
@@ -94,6 +62,7 @@ class Generator:
                 "group_bounds": ((g + 1,), np.int64),
                 "observations": ((g, s, OBSERVATION_SIZE), np.uint8),
                 "deciders": ((g, s), np.uint8),
+                "games": ((g, s), np.int32),
                 "actions": ((g, s), np.uint8),
                 "log_probs": ((g, s), np.float32),
                 "margins": ((shape.games,), np.int8),
@@ -147,7 +116,7 @@ class Generator:
         for name in ("lengths", "rewards", "margins", "outcomes"):
             copies[name] = self._shared[name].copy()
         seconds["generation"] = time.perf_counter() - began
-        return Rollout(seconds=seconds, **copies)
+        return acting.complete(Rollout(seconds=seconds, **copies))
 
     def _play_groups(self, acting: Acting) -> dict[str, float]:
         """Answers the groups' decisions until all games are over; returns where the time went."""
@@ -166,13 +135,14 @@ class Generator:
                     answered[group] = 0
                     under_way = deque(entry for entry in under_way if entry[0] != group)
                 elif pending:
-                    decisions = acting.decide(
-                        group,
-                        answered[group],
-                        self._shared["observations"][group],
-                        self._shared["deciders"][group],
+                    waiting = WaitingGames(
+                        group=group,
+                        ply=answered[group],
+                        observations=self._shared["observations"][group],
+                        deciders=self._shared["deciders"][group],
+                        games=self._shared["games"][group] + self._shared["group_bounds"][group],
                     )
-                    under_way.append((group, decisions))
+                    under_way.append((group, acting.decide(waiting)))
             waited = time.perf_counter()
             seconds["simulation"] += waited - began
             if under_way:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,10 +20,11 @@ from bb_jax import (
 )
 from bb_jax import Rollout as DeviceRollout
 from bb_sim import OBSERVATION_SIZE
-from train.acting import Acting, ActingSettings, PolicyStep
+from train.acting import Acting, ActingSettings
 from train.checkpointing import from_arrays, to_arrays
 from train.config import Config
-from train.generation import Rollout
+from train.game_plan import GamePlan
+from train.rollout import Rollout
 
 # Rows of one forward pass in evaluations, over all devices.
 _EVALUATION_BATCH = 1024
@@ -41,7 +42,7 @@ class Learning:
         """
         self._config = config
         self._network = build_network(config.network_config, config.scoring)
-        self._policy_step = _for_any_batch(make_policy_step(self._network, devices), len(devices))
+        self._policy_step = for_any_batch(make_policy_step(self._network, devices), len(devices))
         self._update = make_update(
             self._network,
             config.ppo_config,
@@ -56,28 +57,37 @@ class Learning:
         """Random parameters and an untouched optimizer."""
         return init_state(self._network, self._config.ppo_config, seed)
 
-    def state_of(self, arrays: dict[str, Any], what: str) -> LearnerState:
-        """The state whose arrays (`to_arrays`) these are, on the devices, with memory of its own.
+    def start(self, seed: int) -> dict[str, Any]:
+        """The arrays of a fresh state."""
+        return {"learner": to_arrays(self.fresh_state(seed))}
+
+    def arrays_of(self, state: Any) -> dict[str, Any]:
+        """A state as numpy arrays of its own: under "learner" its parameters and optimizer."""
+        return {"learner": to_arrays(state)}
+
+    def state_of(self, arrays: Mapping[str, Any], what: str) -> Any:
+        """The state whose `arrays_of` these are, on the devices, with memory of its own.
 
         Raises:
           CheckpointError: they belong to another architecture; `what` is named.
         """
         # A copy of its own: the update donates the state, and a CPU device may use host memory.
-        state = jax.tree.map(np.array, from_arrays(self._template, arrays, what))
+        learner = from_arrays(self._template, arrays["learner"], what)
+        state = jax.tree.map(np.array, learner)
         return self._place(state)
 
-    def untouched(self, params: Any) -> LearnerState:
-        """A state with these parameters and an optimizer that has seen nothing."""
-        fresh = self.fresh_state(0)
-        return fresh._replace(params=jax.tree.map(np.array, params))
+    def untouched(self, params: Any) -> dict[str, Any]:
+        """The arrays of a fresh state with these parameters."""
+        arrays = self.start(0)
+        return arrays | {"learner": arrays["learner"] | {"params": to_arrays(params)}}
 
     def params_of(self, arrays: dict[str, Any], what: str) -> Any:
         """Parameters from their arrays, on the devices; errors as in `state_of`."""
         return jax.device_put(from_arrays(self._template.params, arrays, what), self._replicated)
 
     def learn(
-        self, state: LearnerState, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
-    ) -> tuple[LearnerState, dict[str, float]]:
+        self, state: Any, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
+    ) -> tuple[Any, dict[str, float]]:
         """One iteration's update.
 
         Args:
@@ -100,13 +110,16 @@ class Learning:
         state, metrics = self._update(state, device_rollout, hyper, words)
         return state, {name: value.item() for name, value in jax.device_get(metrics).items()}
 
-    def acting(self, params: Any, members: Sequence[Any], settings: ActingSettings) -> Acting:
+    def acting(
+        self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
+    ) -> Acting:
         """The networks that play an iteration's games.
 
         Args:
           params: of the learner; arrays on the host or the devices that nobody changes meanwhile.
           members: parameters of the checkpoint opponents, from `member`.
           settings: how they choose.
+          plan: the games.
         """
         return Acting(self._policy_step, self._place(params), members, settings)
 
@@ -135,17 +148,17 @@ class Learning:
         return jax.device_put(tree, self._replicated)
 
 
-def _for_any_batch(step: PolicyStep, num_devices: int) -> PolicyStep:
+def for_any_batch(step: Any, num_devices: int) -> Any:
     """A policy step for batches of any size: they are filled up to a multiple of the devices."""
 
     def padded_step(
         params: Any, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
-    ) -> jax.Array:
+    ) -> Any:
         rows = len(observations)
         missing = -rows % num_devices
         if missing:
             observations = np.pad(observations, ((0, missing), (0, 0)))
         result = step(params, observations, key, temperature, sampled_plies)
-        return result[:, :rows] if missing else result
+        return jax.tree.map(lambda leaf: leaf[..., :rows], result) if missing else result
 
     return padded_step

@@ -189,6 +189,7 @@ def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
 
 def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: StopSignals) -> None:
     from train.display import Display
+    from train.expert_learning import ExpertLearning
     from train.generation import GenerationShape, Generator
     from train.learning import Learning
     from train.metrics import MetricsWriter
@@ -201,6 +202,7 @@ def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: St
         slots=config.slots,
         trajectories=config.max_trajectories,
     )
+    learning_of = {"ppo": Learning, "expert_iteration": ExpertLearning}
     workers = min(config.async_num_workers, os.cpu_count() or 1)
     with (
         MetricsWriter(store.folder.path) as metrics,
@@ -224,7 +226,7 @@ def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: St
             config,
             origin,
             store=store,
-            learning=Learning(config, devices),
+            learning=learning_of[config.algorithm](config, devices),
             generator=generator,
             metrics=metrics,
             display=display,

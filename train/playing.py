@@ -8,9 +8,10 @@ from typing import Any
 from train.acting import ALL_PLIES, ActingSettings
 from train.config import Config
 from train.game_plan import GamePlan, plan_games
-from train.generation import Generator, Rollout
+from train.generation import Generator
 from train.interrupt import Task
 from train.learning import Learning
+from train.rollout import Rollout
 from train.run_state import GameSource
 from train.run_store import RunStore
 from train.schedules import get_temperature
@@ -60,6 +61,7 @@ class GamePlayer:
                 temperature=temperature,
                 sampled_plies=sampled_plies(self._config),
             ),
+            plan,
         )
         return Task(lambda: (plan, self._generator.generate(plan, acting)))
 

@@ -9,7 +9,7 @@ from typing import Any
 from bb_jax import Hyper
 from eval.matches import MatchResult
 from train.game_plan import GamePlan, Record, records
-from train.generation import Rollout
+from train.rollout import Rollout
 
 Row = dict[str, Any]
 

@@ -27,7 +27,7 @@ import numpy as np
 from bb_jax import CheckpointError, Hyper
 from eval.errors import EvaluationError
 from eval.matches import MatchResult, evaluate
-from train.checkpointing import SavedState, to_arrays
+from train.checkpointing import SavedState
 from train.config import Config
 from train.display import Display
 from train.exploit import ExploitPatch
@@ -76,15 +76,15 @@ class Trainer:
 
         #: The run after its last completed iteration, and the arrays that belong to it.
         self.state: RunState = origin.state
-        self._arrays = origin.arrays or {"learner": to_arrays(self._fresh_learner())}
+        self._arrays = origin.arrays or learning.start(self._fresh_seed())
         #: Of the evaluation of that iteration, if it had one.
         self._results: list[MatchResult] = []
-        self._learner = learning.state_of(self._arrays["learner"], origin.description)
+        self._learner = learning.state_of(self._arrays, origin.description)
         self._pool = make_opponent_pool(config, self.state.pool)
 
-    def _fresh_learner(self) -> Any:
+    def _fresh_seed(self) -> int:
         words = np.random.SeedSequence(list(self._seed(INITIALISATION, 0))).generate_state(1)
-        return self._learning.fresh_state(int(words[0]))
+        return int(words[0])
 
     def _seed(self, purpose: int, iteration: int) -> tuple[int, ...]:
         return (self._config.seed, self.state.start_iteration, purpose, iteration)
@@ -158,7 +158,7 @@ class Trainer:
         seed = self._seed(UPDATE, iteration)
         update = Task(lambda: self._learning.learn(learner, rollout, hyper, seed))
         self._learner, measured = update.result(self._stop)
-        arrays = {"learner": to_arrays(self._learner)}
+        arrays = self._learning.arrays_of(self._learner)
         if next_source is not None:
             arrays["acting"] = self._arrays["learner"]["params"]
         learned = time.perf_counter()
@@ -245,7 +245,7 @@ class Trainer:
             learning_rate=get_learning_rate(
                 done,
                 total,
-                config.ppo_config.learning_rate,
+                config.learning_rate,
                 config.lr_schedule,
                 config.min_learning_rate,
                 config.lr_warmup_iterations,

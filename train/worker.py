@@ -117,6 +117,7 @@ class _Group:
 
     def report(self) -> tuple[int, int]:
         """The group and its pending decisions; the results too once all its games are over."""
+        self._shared["games"][self._index] = self._arena.games
         if self._arena.pending == 0:
             self._shared["margins"][self._games] = self._arena.margins
             self._shared["outcomes"][self._games] = self._arena.outcomes

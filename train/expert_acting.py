@@ -1,0 +1,81 @@
+"""The expert as the one who decides in an iteration's games."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bb_jax.expert import ExpertStep
+from bb_jax.features import NUM_ACTIONS, NUM_PLIES
+from train.acting import Acting, ActingSettings, Pass, WaitingGames
+from train.rollout import ExpertRecord, Rollout
+
+_TURN = 13
+_DECISIONS = NUM_PLIES // 2
+
+
+class ExpertActing(Acting):
+    """Plays the learner's and the members' decisions by the values of afterstates.
+
+    What the expert thinks of the learner's decisions is noted beside the rollout.
+    """
+
+    def __init__(
+        self,
+        expert_step: ExpertStep,
+        learner: Any,
+        members: Sequence[Any],
+        settings: ActingSettings,
+        trajectories: np.ndarray,
+        num_trajectories: int,
+    ):
+        """See `Acting`.
+
+        Args:
+          expert_step: see `make_expert_step`.
+          learner: parameters.
+          members: parameters of the checkpoint opponents.
+          settings: how actions are drawn; the temperature is in units of the objective.
+          trajectories: int32 [G, 2], the trajectory of each seat of each game, -1 for none.
+          num_trajectories: N of the rollout.
+        """
+        super().__init__(expert_step, learner, members, settings)
+        self._trajectories = trajectories
+        shape = (num_trajectories, _DECISIONS)
+        self._record = ExpertRecord(
+            best=np.zeros(shape, bool),
+            values=np.zeros((*shape, 2), np.float32),
+            played_values=np.zeros((*shape, 2), np.float32),
+            policy=np.zeros((*shape, NUM_ACTIONS), np.float16),
+        )
+
+    def complete(self, rollout: Rollout) -> Rollout:
+        """The rollout with what the expert thought of its decisions."""
+        return dataclasses.replace(rollout, expert=self._record)
+
+    def _learner_pass(self, waiting: WaitingGames) -> Pass:
+        choice = self._choose(self._learner, waiting.observations, self._key(waiting, 0))
+        slots = np.flatnonzero(waiting.deciders == 0)
+        turns = waiting.observations[slots, _TURN]
+        trajectories = self._trajectories[waiting.games[slots], turns & 1]
+        slots, turns = slots[trajectories >= 0], turns[trajectories >= 0]
+        places = trajectories[trajectories >= 0], turns >> 1
+
+        def result() -> tuple[np.ndarray, np.ndarray]:
+            self._record.best[places] = np.asarray(choice.best)[slots]
+            self._record.values[places] = np.asarray(choice.values)[slots]
+            self._record.played_values[places] = np.asarray(choice.played_values)[slots]
+            self._record.policy[places] = np.asarray(choice.policy)[slots]
+            return np.asarray(choice.actions), np.zeros(len(waiting.deciders), np.float32)
+
+        return result
+
+    def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Pass:
+        choice = self._choose(params, rows, key)
+        return lambda: (np.asarray(choice.actions), np.zeros(len(rows), np.float32))
+
+    def _choose(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Any:
+        return self._policy_step(params, rows, key, self._temperature, self._sampled_plies)

@@ -1,0 +1,91 @@
+"""The learner's side of expert iteration: the expert that acts, the replay buffer, the update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from bb_jax import Hyper, LearnerState
+from bb_jax.expert import Lessons, make_expert_step, make_expert_update
+from train.acting import Acting, ActingSettings
+from train.checkpointing import to_arrays
+from train.config import Config
+from train.expert_acting import ExpertActing
+from train.game_plan import GamePlan
+from train.learning import Learning, for_any_batch
+from train.replay import Replay, lessons_of
+from train.rollout import Rollout
+
+
+class ExpertState(NamedTuple):
+    """The learner's state on the devices, and the replay buffer on the host."""
+
+    learner: LearnerState
+    replay: Replay
+
+
+class ExpertLearning(Learning):
+    """Expert iteration in the place of PPO."""
+
+    def __init__(self, config: Config, devices: Sequence[jax.Device]):
+        super().__init__(config, devices)
+        expert = config.expert_config
+        self._expert_step = for_any_batch(
+            make_expert_step(
+                self._network, config.margin_weight, expert.policy_temperature, devices
+            ),
+            len(devices),
+        )
+        self._expert_update = make_expert_update(self._network, expert, devices)
+
+    def acting(
+        self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
+    ) -> Acting:
+        """The expert, with the network's values, in the games of a plan."""
+        return ExpertActing(
+            self._expert_step,
+            self._place(params),
+            members,
+            settings,
+            plan.trajectories,
+            self._config.max_trajectories,
+        )
+
+    def learn(
+        self, state: ExpertState, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
+    ) -> tuple[ExpertState, dict[str, float]]:
+        """One iteration's update, from the replay buffer with the rollout's positions in it."""
+        config, expert = self._config, self._config.expert_config
+        lessons = lessons_of(rollout, expert.td_lambda)
+        replay = state.replay.with_lessons(lessons, config.buffer_size)
+        size = expert.minibatch_size
+        steps = max(1, round(expert.reuse * len(lessons.observations) / size))
+        most = max(steps, math.ceil(expert.reuse * config.max_positions / size))
+        random = np.random.default_rng(list(seed))
+        drawn = replay.sample(steps * size, random, most * size)
+        batches = Lessons(*(leaf.reshape(most, size, *leaf.shape[1:]) for leaf in drawn))
+        learner, metrics = self._expert_update(state.learner, batches, steps, hyper)
+        measured = {name: value.item() for name, value in jax.device_get(metrics).items()}
+        record = rollout.expert
+        assert record is not None
+        inside = np.arange(record.best.shape[1]) < rollout.lengths[:, None]
+        measured["train/best_action_share"] = float(record.best[inside].mean())
+        measured["train/replay_positions"] = len(replay)
+        return ExpertState(learner, replay), measured
+
+    def start(self, seed: int) -> dict[str, Any]:
+        """The arrays of random parameters, with an empty replay buffer."""
+        return {"learner": to_arrays(self.fresh_state(seed)), "replay": {}}
+
+    def arrays_of(self, state: ExpertState) -> dict[str, Any]:
+        """The state as numpy arrays: "learner" and "replay"."""
+        return {"learner": to_arrays(state.learner), "replay": state.replay.to_arrays()}
+
+    def state_of(self, arrays: Mapping[str, Any], what: str) -> ExpertState:
+        """The state of `arrays_of`; errors as of `Learning.state_of`."""
+        replay = Replay.from_arrays(arrays.get("replay", {}))
+        return ExpertState(super().state_of(arrays, what), replay)
