@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from bb_jax.features import legal_mask as legal_mask
     from bb_jax.inference import make_greedy_policy as make_greedy_policy
     from bb_jax.inference import make_policy_step as make_policy_step
-    from bb_jax.learner import Hyper as Hyper
-    from bb_jax.learner import LearnerState as LearnerState
-    from bb_jax.learner import init_state as init_state
     from bb_jax.learner import make_update as make_update
+    from bb_jax.learner_state import Hyper as Hyper
+    from bb_jax.learner_state import LearnerState as LearnerState
+    from bb_jax.learner_state import init_state as init_state
     from bb_jax.networks import build_network as build_network
     from bb_jax.networks import init_params as init_params
     from bb_jax.placement import replicate as replicate
@@ -34,9 +34,9 @@ _MODULE_OF = {
     "legal_mask": "features",
     "make_greedy_policy": "inference",
     "make_policy_step": "inference",
-    "Hyper": "learner",
-    "LearnerState": "learner",
-    "init_state": "learner",
+    "Hyper": "learner_state",
+    "LearnerState": "learner_state",
+    "init_state": "learner_state",
     "make_update": "learner",
     "build_network": "networks",
     "init_params": "networks",

@@ -14,51 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from bb_jax import features
 from bb_jax.afterstates import Afterstates, evaluate_positions, room_for, take_afterstates
 from bb_jax.config import PPOConfig
+from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
 from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
-from bb_jax.networks import Network, init_params
+from bb_jax.networks import Network
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
 from bb_jax.placement import local, replicate
 from bb_jax.proximal import prepare_batch
 from bb_jax.rollouts import PaddedRollout, Rollout, pad_rollout
 
-Params = Any
-Metrics = dict[str, jax.Array]
-
 _AXIS = "d"
-
-
-class LearnerState(NamedTuple):
-    """What one update leaves to the next; without a device axis.
-
-    Attributes:
-      params: float32 parameters of the network.
-      opt_state: state of the optimizer.
-      updates: int32 [], minibatches applied since the start.
-    """
-
-    params: Params
-    opt_state: optax.OptState
-    updates: Any
-
-
-class Hyper(NamedTuple):
-    """Coefficients that may change at each iteration without compiling anew.
-
-    Attributes:
-      learning_rate: float.
-      entropy_coef: float.
-      temperature: float, that of the policy that played this rollout.
-      sampled_plies: int, the turn from which that policy played its best action.
-    """
-
-    learning_rate: Any
-    entropy_coef: Any
-    temperature: Any = 1.0
-    sampled_plies: Any = features.NUM_PLIES
 
 
 class _Totals(NamedTuple):
@@ -79,13 +46,6 @@ class _Totals(NamedTuple):
 
 
 Update = Callable[[LearnerState, Rollout, Hyper, Any], tuple[LearnerState, Metrics]]
-
-
-def init_state(network: Network, config: PPOConfig, seed: int) -> LearnerState:
-    """Fresh parameters, a function of the seed, with an optimizer that has seen nothing."""
-    params = init_params(network, seed)
-    optimizer = make_optimizer(config.max_grad_norm)
-    return LearnerState(params, optimizer.init(params), jnp.int32(0))
 
 
 def _zero_stats() -> LossStats:

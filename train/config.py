@@ -5,16 +5,14 @@ checked when they are constructed, so an object that exists is a valid configura
 """
 
 import math
-import operator
 import re
-from collections import Counter
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from bb_jax.config import ALGORITHMS, SCORINGS, ExpertConfig, NetworkConfig, PPOConfig
 from bb_sim import OPPONENTS, SPECIES
+from train.config_keys import check_distinct, check_fields, key
 
 DEVICES = ("auto", "cpu", "cuda", "gpu")
 
@@ -22,45 +20,6 @@ _EXPERIMENT_NAME = re.compile(r"(?!\.)[^/\\@\s]+")
 _RUN_REFERENCE = re.compile(r"[^@]+(@\d+)?")
 # A module called "checkpoint" would look like a past checkpoint among the opponents.
 _PYTHON_AGENT = re.compile(r"(?!checkpoint:)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-def key(
-    default: Any,
-    text: str,
-    *,
-    may_change: bool = False,
-    choices: tuple[str, ...] = (),
-    minimum: float | None = None,
-    above: float | None = None,
-    maximum: float | None = None,
-) -> Any:
-    """A field of a configuration.
-
-    Args:
-      default: its default; `MISSING` if the key must be given.
-      text: what it does, for the documentation.
-      may_change: whether a run may be resumed with another value. A key that may not is one
-        whose change would make the metrics before and after it belong to different experiments.
-      choices: all valid values, where they can be listed.
-      minimum: the least valid number.
-      above: the number that values must be greater than.
-      maximum: the greatest valid number.
-    """
-    metadata = {
-        "text": text,
-        "may_change": may_change,
-        "choices": choices,
-        "limits": [
-            (word, limit, test)
-            for word, limit, test in (
-                ("at least", minimum, operator.ge),
-                ("above", above, operator.gt),
-                ("at most", maximum, operator.le),
-            )
-            if limit is not None
-        ],
-    }
-    return field(default=default, metadata=metadata)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -90,7 +49,7 @@ class OpponentConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
         names = ("current_weight", "checkpoint_weight", "random_weight", "heuristic_weight")
         total = math.fsum(getattr(self, name) for name in names)
         if abs(total - 1.0) > 1e-6:
@@ -259,7 +218,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
         self._check_names()
         self._check_opponents()
         self._check_sizes()
@@ -327,13 +286,13 @@ class Config:
             raise ValueError("force_cython must be true, not false: there is no other simulator")
 
     def _check_opponents(self) -> None:
-        _check_distinct("python_agents", self.python_agents)
+        check_distinct("python_agents", self.python_agents)
         for agent in self.python_agents:
             if not _PYTHON_AGENT.fullmatch(agent):
                 raise ValueError(
                     f"python_agents must be 'package.module:Class' each, not {agent!r}"
                 )
-        _check_distinct("eval_opponents", self.eval_opponents)
+        check_distinct("eval_opponents", self.eval_opponents)
         if not self.eval_opponents:
             raise ValueError("eval_opponents must name at least one opponent, not []")
         valid = (*OPPONENTS, *self.python_agents)
@@ -378,30 +337,3 @@ class Config:
                     f"{name} must be even, for every deal is played from both seats, "
                     f"not {getattr(self, name)}"
                 )
-
-
-# ---------------------------------------------------------------------------------------------
-# Checks
-# ---------------------------------------------------------------------------------------------
-
-
-def _check_fields(config: OpponentConfig | Config) -> None:
-    for entry in fields(config):
-        value = getattr(config, entry.name)
-        choices = entry.metadata.get("choices", ())
-        if choices and value not in choices:
-            nearest = get_close_matches(str(value), choices, n=1, cutoff=0.0)[0]
-            raise ValueError(
-                f"{entry.name} must be one of {', '.join(choices)}, not {value!r}; "
-                f"nearest is {nearest!r}"
-            )
-        limits = entry.metadata.get("limits", ())
-        if value is not None and not all(test(value, limit) for _, limit, test in limits):
-            expected = " and ".join(f"{word} {limit}" for word, limit, _ in limits)
-            raise ValueError(f"{entry.name} must be {expected}, not {value!r}")
-
-
-def _check_distinct(name: str, values: tuple[str, ...]) -> None:
-    for value, count in Counter(values).items():
-        if count > 1:
-            raise ValueError(f"{name} must not repeat an entry, and has {value!r} {count} times")

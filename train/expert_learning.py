@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from bb_jax import Hyper, LearnerState
-from bb_jax.expert import Lessons, make_expert_step, make_expert_update
+from bb_jax.expert import make_expert_step
+from bb_jax.expert_update import Lessons, make_expert_update
 from train.acting import Acting, ActingSettings
 from train.checkpointing import to_arrays
 from train.config import Config

@@ -55,7 +55,7 @@ class Learning:
 
     def fresh_state(self, seed: int) -> LearnerState:
         """Random parameters and an untouched optimizer."""
-        return init_state(self._network, self._config.ppo_config, seed)
+        return init_state(self._network, seed)
 
     def start(self, seed: int) -> dict[str, Any]:
         """The arrays of a fresh state."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bb_jax.expert import Lessons
+from bb_jax.expert_update import Lessons
 from bb_jax.networks import MARGIN_UNIT
 from bb_sim.afterstates import afterstates_of
 from train.rollout import ExpertRecord, Rollout
