@@ -171,6 +171,10 @@ class Config:
     python_agents: tuple[str, ...] = key(
         (), "Agents, `package.module:Class`, that join the named opponents."
     )
+    fixed_opponents: tuple[str, ...] = key(
+        (),
+        "Policies of other runs, `RUN` or `RUN@STEP`, that share `checkpoint_weight` throughout.",
+    )
     opponent_config: OpponentConfig = field(default_factory=OpponentConfig)
     use_adaptive_weights: bool = key(
         True, "Play more against the named opponents that are beaten less often."
@@ -292,6 +296,7 @@ class Config:
                 raise ValueError(
                     f"python_agents must be 'package.module:Class' each, not {agent!r}"
                 )
+        check_distinct("fixed_opponents", self.fixed_opponents)
         check_distinct("eval_opponents", self.eval_opponents)
         if not self.eval_opponents:
             raise ValueError("eval_opponents must name at least one opponent, not []")

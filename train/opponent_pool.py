@@ -51,6 +51,7 @@ class OpponentPool:
             max_checkpoints = opponent_config.max_checkpoints
         self.max_checkpoints = max_checkpoints
         self.max_exploiters = max_exploiters
+        self._fixed: list[str] = []
         self._members: list[str] = []
         self._exploiters: list[str] = []
 
@@ -75,12 +76,12 @@ class OpponentPool:
     def shares(self) -> dict[str, float]:
         """The part of the games that each opponent gets: positive ones only, summing to 1.
 
-        Past checkpoints and exploiters share `checkpoint_weight` equally. A share with nothing
-        to play against goes to self-play.
+        Fixed opponents, past checkpoints and exploiters share `checkpoint_weight` equally. A share
+        with nothing to play against goes to self-play.
         """
         weights = self._named_shares()
         # A hash may be member and exploiter at once: it is one opponent.
-        policies = tuple(dict.fromkeys(self._members + self._exploiters))
+        policies = tuple(dict.fromkeys(self._fixed + self._members + self._exploiters))
         for policy_hash in policies:
             share = self.opponent_config.checkpoint_weight / len(policies)
             weights[CHECKPOINT_PREFIX + policy_hash] = share
@@ -94,13 +95,17 @@ class OpponentPool:
         return {key: share / total for key, share in shares.items() if share > 0}
 
     def hashes(self) -> tuple[str, ...]:
-        """Hashes of the past checkpoints and exploiters that games are played against."""
+        """Hashes of the policies that games are played against."""
         keys = (key for key in self.shares() if key.startswith(CHECKPOINT_PREFIX))
         return tuple(key.removeprefix(CHECKPOINT_PREFIX) for key in keys)
 
     def state_dict(self) -> dict[str, Any]:
         """What changes during a run, as JSON-able values from which it is restored exactly."""
-        return {"members": list(self._members), "exploiters": list(self._exploiters)}
+        return {
+            "fixed": list(self._fixed),
+            "members": list(self._members),
+            "exploiters": list(self._exploiters),
+        }
 
     @classmethod
     def from_state_dict(
@@ -118,7 +123,8 @@ class OpponentPool:
         return pool
 
     def adopt_policies(self, state: Mapping[str, Any]) -> None:
-        """Adds the checkpoints and exploiters of another run's pool state, oldest first."""
+        """Takes the policies of a pool's state, oldest first."""
+        self._fixed = list(state.get("fixed", ()))
         for policy_hash in state["members"]:
             self.add_checkpoint(policy_hash)
         for policy_hash in state["exploiters"]:

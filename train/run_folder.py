@@ -121,20 +121,22 @@ class RunFolder:
             if export not in kept:
                 export.unlink(missing_ok=True)
 
-    def adopt_opponents(self, other: RunFolder, hashes: list[str]) -> None:
-        """Copies checkpoint opponents from another run."""
-        for policy_hash in hashes:
-            target = self.opponent(policy_hash)
-            if not target.exists():
-                temporary = target.with_suffix(".tmp")
-                try:
-                    shutil.copyfile(other.opponent(policy_hash), temporary)
-                    temporary.replace(target)
-                except OSError as error:
-                    temporary.unlink(missing_ok=True)
-                    raise CheckpointError(
-                        f"cannot copy opponent {policy_hash} from {other.path}: {error.strerror}"
-                    ) from error
+    def adopt_opponent(self, source: Path, policy_hash: str) -> None:
+        """Copies the policy file of a checkpoint opponent, whose hash is given, from another run.
+
+        Raises:
+          CheckpointError: it cannot be copied.
+        """
+        target = self.opponent(policy_hash)
+        if target.exists():
+            return
+        temporary = target.with_suffix(".tmp")
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise CheckpointError(f"cannot copy opponent {source}: {error.strerror}") from error
 
 
 def read_json(path: Path) -> Any:

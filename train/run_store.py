@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bb_jax import CheckpointError, Policy, load_policy, policy_hash, save_policy
+from bb_jax import (
+    CheckpointError,
+    Policy,
+    load_policy,
+    policy_hash,
+    resolve_checkpoint,
+    save_policy,
+)
 from eval.errors import EvaluationError
 from eval.manifest import record_evaluation, record_failure, update_manifest
 from eval.matches import MatchResult
@@ -43,10 +50,12 @@ class Start:
     Attributes:
       origin: where it begins.
       source: the run that it starts from and whose checkpoint opponents come along, if any.
+      fixed_opponents: policy files of the opponents that never leave the pool.
     """
 
     origin: Origin
     source: RunFolder | None = None
+    fixed_opponents: tuple[Path, ...] = ()
 
 
 class RunStore:
@@ -112,7 +121,12 @@ class RunStore:
         self.folder.drop_exploiters_except(range(0))
         if start.source is not None:
             pool = start.origin.state.pool
-            self.folder.adopt_opponents(start.source, [*pool["members"], *pool["exploiters"]])
+            for name in [*pool["members"], *pool["exploiters"]]:
+                self.folder.adopt_opponent(start.source.opponent(name), name)
+        for path, name in zip(
+            start.fixed_opponents, start.origin.state.pool.get("fixed", ()), strict=True
+        ):
+            self.folder.adopt_opponent(path, name)
         return start.origin
 
     def add_opponent(self, params: Any) -> str:
@@ -248,11 +262,13 @@ def find_start(config: Config) -> Start:
     Raises:
       CheckpointError: the other run's checkpoint is missing (a configuration that would make it is
         named), damaged, of another architecture, lacks a checkpoint opponent, or has all
-        iterations already.
+        iterations already; or a fixed opponent is missing or of another architecture.
     """
+    fixed_paths, fixed = _fixed_opponents(config)
     if config.resume_from is None:
-        empty_pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}}
-        return Start(Origin("a fresh network", RunState(0, 0, Totals(), empty_pool)))
+        pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}, "fixed": fixed}
+        origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
+        return Start(origin, fixed_opponents=fixed_paths)
     try:
         source, step, saved = _read_start(config.resume_from)
     except CheckpointError as error:
@@ -274,9 +290,24 @@ def find_start(config: Config) -> Start:
         iteration=state.iteration,
         start_iteration=state.iteration,
         totals=state.totals,
-        pool=state.pool | {"win_rates": {}},
+        pool=state.pool | {"win_rates": {}, "fixed": fixed},
     )
-    return Start(Origin(description, begun, {"learner": saved.arrays["learner"]}), source)
+    origin = Origin(description, begun, {"learner": saved.arrays["learner"]})
+    return Start(origin, source, fixed_paths)
+
+
+def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
+    """Policy files of the fixed opponents, and the hashes of their parameters."""
+    paths, hashes = [], []
+    for reference in config.fixed_opponents:
+        try:
+            path = resolve_checkpoint(reference, RUNS_ROOT)
+            policy = load_policy(path, config.network_config)
+        except CheckpointError as error:
+            raise CheckpointError(f"fixed_opponents {reference}: {error}") from error
+        paths.append(path)
+        hashes.append(policy_hash(policy.params))
+    return tuple(paths), hashes
 
 
 def _read_start(reference: str) -> tuple[RunFolder, int, SavedState]:
