@@ -1,7 +1,8 @@
 """What each part of the learning machinery is worth: `python -m benchmarks.learning_curves`.
 
-The quickstart as it is and with one factor changed at a time, each with the same training time and
-several seeds, evaluated against all ten opponents on the way. Results are stored after every run;
+The quickstart as it is and with one factor changed at a time (`--study parts`), or under each
+algorithm (`--study algorithms`), all with the same training time and several seeds, evaluated
+against all ten opponents on the way. Results are stored after every run;
 the same command goes on with the runs that are missing, and shows the table and the curves of those
 that are there.
 
@@ -32,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bb_sim import OPPONENTS
+from benchmarks.curve_variants import EXPLOITERS, STUDIES, Variant
 from train.config import Config
 from train.config_loading import ConfigError, load_config
 from train.metrics import read_metrics
@@ -41,45 +43,7 @@ POINTS = 10  # evaluations of a run
 CALIBRATION_ITERATIONS = 30
 # Iterations that compile.
 WARM_UP = 10
-# Exploiters of a run.
-EXPLOITERS = 3
-# Share of the games that exploiters get, taken from self-play.
-EXPLOITER_SHARE = 0.1
 PARTS = ("waiting", "generation", "inference", "learning")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The quickstart with one factor changed."""
-
-    name: str
-    overrides: Mapping[str, Any]
-    trains_exploiters: bool = False
-
-
-def variants(config: Config) -> list[Variant]:
-    """The quickstart, and what is tried on it."""
-    self_play = config.opponent_config.current_weight
-    exploiters = {
-        "use_exploit_patch": True,
-        "opponent_config.checkpoint_weight": EXPLOITER_SHARE,
-        "opponent_config.current_weight": round(self_play - EXPLOITER_SHARE, 6),
-        # Past selves would be a second factor.
-        "opponent_config.max_checkpoints": 0,
-    }
-    adaptive, asynchronous = config.use_adaptive_weights, config.async_game_generation
-    return [
-        Variant("quickstart", {}),
-        Variant(
-            "fixed weights" if adaptive else "adaptive weights",
-            {"use_adaptive_weights": not adaptive},
-        ),
-        Variant("exploit-patch", exploiters, trains_exploiters=True),
-        Variant(
-            "synchronous" if asynchronous else "asynchronous",
-            {"async_game_generation": not asynchronous},
-        ),
-    ]
 
 
 class Results:
@@ -314,6 +278,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.learning_curves", description=__doc__
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--study", choices=STUDIES, default="parts")
     parser.add_argument("--config", default="configs/quickstart.yaml", metavar="FILE")
     parser.add_argument("--seconds", type=float, default=90, help="of training a run")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each variant")
@@ -321,10 +286,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--final-games", type=int, default=10_000, help="an opponent, at the end")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument(
-        "--folder", type=Path, default=Path("checkpoints/learning_curves"),
-        help="holds the runs, results.json and learning_curves.png",
+        "--folder", type=Path,
+        help="holds the runs, results.json and learning_curves.png; "
+        "by default checkpoints/learning_curves_STUDY",
     )  # fmt: skip
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.folder = options.folder or Path(f"checkpoints/learning_curves_{options.study}")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -340,6 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     options.folder.mkdir(parents=True, exist_ok=True)
     settings = {
+        "study": options.study,
         "config": options.config,
         "overrides": list(options.set),
         "seconds": options.seconds,
@@ -350,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(width=150)
     measured = results.content["seconds_an_iteration"]
     for seed in range(1, options.seeds + 1):
-        for variant in variants(config):
+        for variant in STUDIES[options.study](config):
             if any((run["variant"], run["seed"]) == (variant.name, seed) for run in results.runs):
                 continue
             if variant.name not in measured:
