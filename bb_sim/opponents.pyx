@@ -27,11 +27,9 @@ from bb_sim.batch import checked_int
 cdef extern from *:
     """
     #define BB_TIE 1e-6
-    #define BB_NOISE 0.15
     #define BB_TWO_PI 6.283185307179586
     """
     const double TIE "BB_TIE"               # scores this near the best are tied
-    const double NOISE "BB_NOISE"           # standard deviation, `noisy`
     const double TWO_PI "BB_TWO_PI"
     int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
 
