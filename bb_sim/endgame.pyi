@@ -1,0 +1,14 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MODELS: tuple[str, ...]
+
+def are_endgames(rows: NDArray[Any]) -> NDArray[np.bool_]: ...
+def endgame_values(
+    rows: NDArray[Any], belief: ArrayLike, margin_weight: float, scoring: str = "points"
+) -> NDArray[np.float64]: ...
+def position_values(
+    rows: NDArray[Any], belief: ArrayLike, margin_weight: float, scoring: str = "points"
+) -> NDArray[np.float64]: ...

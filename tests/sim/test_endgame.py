@@ -1,0 +1,298 @@
+"""The exact endgame against a plain expectimax, by its properties, and by playing it out."""
+
+from collections.abc import Mapping
+from math import sqrt
+from random import Random
+
+import numpy as np
+import pytest
+
+from bb_sim import (
+    ACTIONS,
+    OPPONENTS,
+    GameBatch,
+    State,
+    is_decided,
+    legal_actions,
+    new_game,
+    observe,
+    python_to_c_state,
+    scores,
+    select_opponent_action_from,
+    step,
+    winner,
+)
+from bb_sim.endgame import MODELS, are_endgames, endgame_values, position_values
+from bb_sim.opponent_models import opponent_action_probabilities
+from tests.reference import endgame as reference
+from tests.reference import id_of, rules, to_state
+
+UNIFORM = dict.fromkeys(MODELS, 1 / len(MODELS))
+CERTAIN = dict.fromkeys([name for name in OPPONENTS if name != "noisy"], 1 / 9)
+
+
+def only(*models: str) -> dict[str, float]:
+    return dict.fromkeys(models, 1 / len(models))
+
+
+def weights(belief: Mapping[str, float], rows: int = 1) -> np.ndarray:
+    return np.tile([belief.get(model, 0.0) for model in MODELS], (rows, 1))
+
+
+def positions_at(turn: int, number: int, seed: int) -> list[rules.Position]:
+    """Every other one from random play, the rest with the played cards anywhere."""
+    random = Random(seed)
+    found: list[rules.Position] = []
+    while len(found) < number:
+        if len(found) % 2:
+            position = rules.deal(random)
+            while position.turn < turn:
+                position = rules.play(position, random.choice(rules.legal_moves(position)))
+        else:
+            position = rules.random_position(random)
+        # In an observation the first player is always player 0.
+        if (position.turn, position.to_move) == (turn, turn % 2):
+            found.append(position)
+    return found
+
+
+def assert_solved(
+    position: rules.Position,
+    belief: Mapping[str, float],
+    margin_weight: float = 0.02,
+    scoring: str = "points",
+    slack: float = 1e-9,
+) -> None:
+    """Every action's value, and the value of the position for either player."""
+    state = to_state(position)
+    mover = position.to_move
+    objective = reference.Objective(mover, margin_weight, scoring)
+    row = observe(state)[None]
+    values = endgame_values(row, weights(belief), margin_weight, scoring)[0]
+    expected = np.full(len(ACTIONS), -np.inf)
+    for move in rules.legal_moves(position):
+        after = rules.play(position, move)
+        expected[id_of(move)] = reference.value_of(after, belief, objective, negligible=1e-4)
+    np.testing.assert_allclose(values, expected, rtol=0, atol=slack, err_msg=str(state))
+    best = position_values(row, weights(belief), margin_weight, scoring)
+    assert best == pytest.approx(values.max(), abs=1e-12)
+
+    if position.decks == [[], []]:
+        watching = reference.Objective(1 - mover, margin_weight, scoring)
+        found = position_values(
+            observe(state, 1 - mover)[None], weights(belief), margin_weight, scoring
+        )
+        value = reference.value_of(position, belief, watching, negligible=1e-4)
+        assert found == pytest.approx(value, abs=slack)
+
+
+@pytest.mark.parametrize("turn", [18, 19, 20, 21, 22, 23])
+@pytest.mark.parametrize(
+    ("belief", "slack"),
+    [
+        (only("best_reply"), 1e-9),
+        (only("heuristic"), 1e-9),
+        (only("noisy"), 1e-4),
+        (only("online", "random", "best_reply"), 1e-9),
+        (CERTAIN, 1e-9),
+        (UNIFORM, 1e-3),
+    ],
+    ids=["best reply", "heuristic", "noisy", "three", "certain", "uniform"],
+)
+def test_values_are_those_of_the_plain_expectimax(turn, belief, slack):
+    for position in positions_at(turn, 6 if turn == 18 else 12, seed=turn):
+        assert_solved(position, belief, slack=slack)
+
+
+@pytest.mark.parametrize("margin_weight", [0.0, 0.5])
+def test_the_animals_scoring_and_other_margin_weights(margin_weight):
+    for position in positions_at(19, 8, seed=1):
+        assert_solved(position, only("skunk", "best_reply"), margin_weight, "animals")
+        assert_solved(position, only("queue", "random"), margin_weight)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("turn", [15, 16, 17])
+def test_values_of_longer_endgames(turn):
+    for position in positions_at(turn, 6, seed=turn):
+        assert_solved(position, UNIFORM, slack=1e-3)
+        assert_solved(position, only("random", "distilled_outcome", "best_reply"))
+
+
+# Properties
+
+
+def endgame_rows(number: int, seed: int = 3) -> np.ndarray:
+    return np.stack([observe(to_state(place)) for place in positions_at(16, number, seed)])
+
+
+def test_nothing_is_worse_for_the_viewer_than_the_best_reply():
+    rows = endgame_rows(60)
+    worst = endgame_values(rows, weights(only("best_reply"), 60), 0.02)
+    legal = np.isfinite(worst)
+    for name in OPPONENTS:
+        values = endgame_values(rows, weights(only(name), 60), 0.02)
+        assert np.isfinite(values).tolist() == legal.tolist()
+        assert (values[legal] >= worst[legal] - 1e-9).all()
+    mixed = endgame_values(rows, weights(UNIFORM, 60), 0.02)
+    assert (mixed[legal] >= worst[legal] - 1e-9).all()
+
+
+def test_not_knowing_the_opponent_gains_nothing():
+    rows = endgame_rows(60)
+    believed = {"heuristic": 0.5, "online": 0.3, "random": 0.2}
+    known = [
+        weight * endgame_values(rows, weights(only(name), 60), 0.02)
+        for name, weight in believed.items()
+    ]
+    mixed = endgame_values(rows, weights(believed, 60), 0.02)
+    legal = np.isfinite(mixed)
+    assert (mixed[legal] <= np.sum(known, axis=0)[legal] + 1e-4).all()
+
+
+def test_minimax_is_the_same_game_from_both_sides():
+    belief = weights(only("best_reply"))
+    for place in positions_at(16, 60, seed=5):
+        state = to_state(place)
+        sides = [
+            position_values(observe(state, viewer)[None], belief, 0.02)[0] for viewer in range(2)
+        ]
+        assert sides[0] == pytest.approx(-sides[1], abs=1e-12)
+
+
+def test_weights_need_not_sum_to_one_and_rows_do_not_meet():
+    rows = endgame_rows(20)
+    beliefs = np.random.default_rng(0).random((20, len(MODELS)))
+    together = endgame_values(rows, beliefs, 0.02)
+    for index in range(20):
+        alone = endgame_values(rows[index : index + 1], 4 * beliefs[index : index + 1], 0.02)
+        assert alone[0] == pytest.approx(together[index], abs=1e-12)
+
+
+def test_a_decided_game_has_its_result_for_a_value():
+    row = observe(to_state(positions_at(23, 2, seed=6)[1]))[None].copy()
+    row[0, 0:4], row[0, 10] = 0, 36 + 5
+    values = endgame_values(row, weights(UNIFORM), 0.1)
+    assert values[np.isfinite(values)] == pytest.approx(1.5)
+
+
+# Playing it out
+
+
+def result(state: State, viewer: int, margin_weight: float) -> float:
+    points = scores(state)
+    best = winner(state)
+    outcome = 0 if best is None else 1 if best == viewer else -1
+    return outcome + margin_weight * (points[viewer] - points[1 - viewer])
+
+
+def replied(state: State, name: str, batch: GameBatch, belief: dict[str, float]) -> State:
+    """The state after the opponent's turn; the belief learns what was seen."""
+    python_to_c_state(state, batch, 0)
+    after = step(state, select_opponent_action_from(batch, 0, name))
+    for model in belief:
+        chances = opponent_action_probabilities(state, model)
+        belief[model] *= sum(
+            chances[action]
+            for action in chances
+            if (observe(step(state, action), 0) == observe(after, 0)).all()
+        )
+    return after
+
+
+@pytest.mark.parametrize(
+    "believed",
+    [
+        only("heuristic"),
+        only("noisy"),
+        only("random"),
+        {"online": 0.5, "random": 0.2, "queue": 0.3},
+    ],
+    ids=["heuristic", "noisy", "random", "mixed"],
+)
+def test_played_out_the_values_are_met_on_average(believed):
+    """4 standard errors; the opponent is drawn from the belief."""
+    random = np.random.default_rng(7)
+    batch = GameBatch(1)
+    errors = []
+    for place in positions_at(16, 400, seed=8):
+        state = to_state(place)
+        viewer = state.to_move
+        name = str(random.choice(list(believed), p=list(believed.values())))
+        belief = dict(believed)
+        expected = position_values(observe(state)[None], weights(belief), 0.02)[0]
+        while not is_decided(state):
+            if state.to_move == viewer:
+                values = endgame_values(observe(state)[None], weights(belief), 0.02)[0]
+                state = step(state, ACTIONS[int(values.argmax())])
+            else:
+                state = replied(state, name, batch, belief)
+        errors.append(result(state, viewer, 0.02) - expected)
+    assert abs(np.mean(errors)) <= 4 * np.std(errors) / sqrt(len(errors)) + 1e-3
+
+
+# What is accepted
+
+
+def test_endgames_begin_where_the_viewer_knows_all_cards():
+    for seed in range(20):
+        state = new_game(seed)
+        while state.cards_left:
+            for viewer in range(2):
+                known = state.turn >= 16 or (state.turn == 15 and viewer == 1)
+                assert are_endgames(observe(state, viewer)[None]).tolist() == [known]
+            state = step(state, legal_actions(state)[seed % len(legal_actions(state))])
+        assert are_endgames(observe(state)[None]).all()
+
+
+def test_the_last_card_of_the_own_deck_is_drawn():
+    """After the second player's eighth turn the row says the same before and after the draw."""
+    for place in positions_at(15, 20, seed=9):
+        state = to_state(place)
+        row = observe(state)[None]
+        action = legal_actions(state)[0]
+        after = step(state, action)
+        drawn = observe(after, 1)[None]
+        undrawn = drawn.copy()
+        undrawn[0, 4:6] &= ~row[0, 6:8]
+        undrawn[0, 6:8] = row[0, 6:8]
+        assert are_endgames(undrawn).all()
+        belief = weights(UNIFORM)
+        value = position_values(drawn, belief, 0.02)
+        assert position_values(undrawn, belief, 0.02) == value
+        assert endgame_values(row, belief, 0.02)[0, ACTIONS.index(action)] == value
+
+
+def test_what_cannot_be_is_refused_by_name():
+    rows, belief = endgame_rows(2), weights(UNIFORM, 2)
+    with pytest.raises(ValueError, match=r"uint8 array of shape \[B, 19\]"):
+        endgame_values(rows[:, :5], belief, 0.0)
+    with pytest.raises(ValueError, match=r"belief must have the shape \(2, 11\)"):
+        endgame_values(rows, belief[:, :10], 0.0)
+    for bad in (-1.0, np.nan, np.inf):
+        wrong = belief.copy()
+        wrong[1, 3] = bad
+        with pytest.raises(ValueError, match="weights from 0 up"):
+            endgame_values(rows, wrong, 0.0)
+    with pytest.raises(ValueError, match="one at least above 0"):
+        position_values(rows, 0 * belief, 0.0)
+    with pytest.raises(ValueError, match="margin_weight must be a number from 0 up"):
+        endgame_values(rows, belief, -0.1)
+    with pytest.raises(ValueError, match="scoring must be one of points, animals"):
+        endgame_values(rows, belief, 0.0, "cards")
+    rows[1] = observe(new_game(1))
+    with pytest.raises(ValueError, match="row 1 is no endgame"):
+        endgame_values(rows, belief, 0.0)
+
+
+def test_rows_of_noise_are_refused_or_searched():
+    random = np.random.default_rng(4)
+    rows = endgame_rows(40).repeat(50, axis=0)
+    spoilt = random.integers(0, 19, (len(rows), 2))
+    for place in spoilt.T:
+        rows[np.arange(len(rows)), place] = random.integers(0, 256, len(rows))
+    rows = rows[are_endgames(rows)]
+    assert len(rows)
+    values = endgame_values(rows, weights(only("heuristic", "best_reply"), len(rows)), 0.02)
+    assert not np.isnan(values).any()
