@@ -64,7 +64,7 @@ cdef void load(const uint8_t* row, double margin_weight, int scoring, Game* g,
                Objective* o) noexcept nogil:
     cdef int viewer = viewer_of(row)
     game_from_row(g, row)
-    # The one card that may be left in the viewer's deck is the one that it draws, or is drawing.
+    # The last card of the viewer's deck is drawn after its turn; an afterstate comes before that.
     if g.deck_set[viewer] and g.to_move == viewer:
         g.deck[viewer][0] = trailing_zeros(g.deck_set[viewer])
         g.deck_left[viewer] = 1
