@@ -111,6 +111,28 @@ def test_the_animals_scoring_and_other_margin_weights(margin_weight):
         assert_solved(position, only("queue", "random"), margin_weight)
 
 
+def test_actions_that_look_alike_are_one_observation():
+    """As when a chameleon copies one animal or another: what happens is all that is learned."""
+
+    def played(text: str) -> list[rules.Card]:
+        words = text.split()
+        return [
+            rules.Card(int(owner), species)
+            for owner, species in zip(words[::2], words[1::2], strict=True)
+        ]
+
+    position = rules.Position(
+        hands=[["parrot", "seal", "giraffe"], ["zebra", "chameleon", "kangaroo"]],
+        decks=[[], []],
+        queue=played("0 skunk 0 lion"),
+        bar=played("1 snake 0 kangaroo 1 lion 0 hippo 0 monkey 1 hippo 0 zebra 1 parrot 1 seal"),
+        thats_it=played("0 crocodile 0 snake 1 skunk 1 crocodile 1 monkey 0 chameleon 1 giraffe"),
+        to_move=0,
+        turn=18,
+    )
+    assert_solved(position, CERTAIN)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("turn", [15, 16, 17])
