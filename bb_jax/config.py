@@ -44,6 +44,7 @@ class NetworkConfig:
       hidden_layers: widths of the dense layers of an mlp.
       afterstates: whether the policy is a score of each action's afterstate, the state it leads
         to, instead of logits of the state before it.
+      separate_policy: whether the policy has layers of its own beside those of the values.
       compute_dtype: type of the activations; "auto" is bfloat16 on a GPU and float32 elsewhere.
         Parameters, logits and values are always float32.
 
@@ -59,6 +60,7 @@ class NetworkConfig:
     species_embedding_dim: int = 64
     hidden_layers: tuple[int, ...] = (256, 64)
     afterstates: bool = False
+    separate_policy: bool = False
     compute_dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -86,7 +88,9 @@ class NetworkConfig:
             "a list of positive integers",
             self.hidden_layers,
         )
-        _check(isinstance(self.afterstates, bool), "afterstates", "true or false", self.afterstates)
+        for key in ("afterstates", "separate_policy"):
+            value = getattr(self, key)
+            _check(isinstance(value, bool), key, "true or false", value)
         _check(
             self.compute_dtype in COMPUTE_DTYPES,
             "compute_dtype",

@@ -41,10 +41,10 @@ class ExpertChoice(NamedTuple):
 ExpertStep = Callable[[Params, np.ndarray, Any, Any, Any], ExpertChoice]
 
 
-def judge(network: Network, params: Params, rows: jax.Array) -> jax.Array:
+def judge(network: Network, params: Params, rows: jax.Array, draw_reward: float) -> jax.Array:
     """Values float32 [B, 2] of rows uint8 [B, 19]: the result where it is certain already."""
     _, values = evaluate(network, params, rows)
-    outcome, margin = features.result(rows, network.scoring)
+    outcome, margin = features.result(rows, network.scoring, draw_reward)
     certain = jnp.stack([outcome, margin / MARGIN_UNIT], axis=-1)
     return jnp.where(features.decided(rows)[:, None], certain, values)
 
@@ -52,6 +52,7 @@ def judge(network: Network, params: Params, rows: jax.Array) -> jax.Array:
 def make_expert_step(
     network: Network,
     margin_weight: float,
+    draw_reward: float,
     policy_temperature: float,
     devices: Sequence[jax.Device] | None = None,
 ) -> ExpertStep:
@@ -64,6 +65,7 @@ def make_expert_step(
     Args:
       network: whose values judge afterstates.
       margin_weight: of the margin in the objective.
+      draw_reward: what a draw is worth, a win being 1 and a loss -1.
       policy_temperature: of the softmax that the policy is drawn to.
       devices: local devices, all by default.
 
@@ -84,7 +86,7 @@ def make_expert_step(
         uniforms = jax.random.uniform(key, (len(devices) * size,))
         uniforms = jax.lax.dynamic_slice(uniforms, (jax.lax.axis_index(_AXIS) * size,), (size,))
         legal = features.legal_mask(observations)
-        values = judge(network, params, afterstates.rows)
+        values = judge(network, params, afterstates.rows, draw_reward)
         of_action = jnp.take(values, first_and_rank(afterstates.first, legal), axis=0, mode="clip")
         objectives = jnp.where(legal, objective(of_action, margin_weight), 0.0)
         best = distributions.greedy(objectives, legal)

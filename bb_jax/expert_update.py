@@ -93,11 +93,10 @@ def make_expert_update(
     )
 
     def loss(params: Params, part: Lessons) -> tuple[jax.Array, _Losses]:
-        count = len(part.observations)
-        rows = jnp.concatenate([part.observations, part.afterstates])
-        policy, values = evaluate(network, params, rows)
+        policy, decision_values = evaluate(network, params, part.observations)
+        _, afterstate_values = evaluate(network, params, part.afterstates)
         legal = features.legal_mask(part.observations)
-        log_probs = distributions.masked_log_softmax(policy[:count], legal)
+        log_probs = distributions.masked_log_softmax(policy, legal)
         target = part.policy.astype(jnp.float32)
         cross_entropy = -jnp.sum(jnp.where(legal, target * log_probs, 0.0), axis=-1)
         own_entropy = -jnp.sum(jax.scipy.special.xlogy(target, target), axis=-1)
@@ -107,8 +106,8 @@ def make_expert_update(
 
         share = 1.0 / config.minibatch_size
         policy_loss = jnp.sum(cross_entropy) * share
-        decision = squared(values[:count], part.decision_values)
-        afterstate = squared(values[count:], part.afterstate_values)
+        decision = squared(decision_values, part.decision_values)
+        afterstate = squared(afterstate_values, part.afterstate_values)
         total = config.policy_coef * policy_loss + config.value_coef * (decision + afterstate)
         return total, _Losses(
             loss=total,

@@ -73,8 +73,12 @@ def decided(observations: jax.Array) -> jax.Array:
     return NUM_PLIES - turns(observations) + queued < _GATE_SIZE
 
 
-def result(observations: jax.Array, scoring: str) -> tuple[jax.Array, jax.Array]:
-    """Outcome (+1, 0 or -1) and margin if the game ended here: uint8 [B, 19] -> 2 x float32 [B].
+def result(
+    observations: jax.Array, scoring: str, draw_reward: float = 0.0
+) -> tuple[jax.Array, jax.Array]:
+    """Outcome and margin if the game ended here: uint8 [B, 19] -> 2 x float32 [B].
+
+    The outcome is 1, -1, or what a draw is worth.
 
     Raises:
       ValueError: on another scoring.
@@ -86,11 +90,12 @@ def result(observations: jax.Array, scoring: str) -> tuple[jax.Array, jax.Array]
 
     if scoring == "points":
         points = margin(_POINTS, _POINTS_ZERO)
-        return jnp.sign(points), points
+        return jnp.where(points == 0, draw_reward, jnp.sign(points)), points
     animals = margin(_ANIMALS, _ANIMALS_ZERO)
     # A tie goes to the lower total strength.
     strength = -margin(_STRENGTH, _STRENGTH_ZERO)
-    return jnp.sign(jnp.where(animals == 0, strength, animals)), animals
+    difference = jnp.where(animals == 0, strength, animals)
+    return jnp.where(difference == 0, draw_reward, jnp.sign(difference)), animals
 
 
 def queue_one_hot(observations: jax.Array) -> jax.Array:

@@ -6,11 +6,11 @@ player: the expected outcome, and the expected margin in units of `MARGIN_UNIT`.
 logits float32 [B, 33], illegal actions included; in networks over afterstates it is the score
 float32 [B, 1] of the afterstate that the row shows, and the scores of a position's afterstates are
 its logits (`bb_jax.afterstates`). Parameters are float32 in every compute dtype, and so are the
-heads.
+heads. A new policy is near uniform over the legal actions.
 """
 
 import functools
-from typing import Any, ClassVar
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -35,25 +35,6 @@ def compute_dtype(config: NetworkConfig) -> Any:
     if name == "auto":
         name = "bfloat16" if jax.default_backend() == "gpu" else "float32"
     return jnp.dtype(name)
-
-
-class _Heads(nn.Module):
-    """Policy and values from a vector: [B, D] -> float32 [B, 33 or 1], float32 [B, 2].
-
-    The policy starts near uniform over the legal actions.
-    """
-
-    afterstates: bool
-
-    @nn.compact
-    def __call__(self, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
-        hidden = hidden.astype(jnp.float32)
-        policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
-        width = 1 if self.afterstates else features.NUM_ACTIONS
-        policy = nn.Dense(width, kernel_init=policy_init, name="policy")(hidden)
-        value_init = nn.initializers.orthogonal(1.0)
-        values = nn.Dense(len(VALUES), kernel_init=value_init, name="value")(hidden)
-        return policy, values
 
 
 class _FeatureDense(nn.Module):
@@ -96,22 +77,41 @@ class Network(nn.Module):
     Attributes:
       config: the architecture.
       scoring: "points" or "animals".
-      cpu_slice_rows: positions of a backward pass that is fast on a CPU, where activations should
-        stay in a core's cache.
     """
 
     config: NetworkConfig
     scoring: str
-    cpu_slice_rows: ClassVar[int]
 
-
-class MLP(Network):
-    """Dense layers over one-hot features, for fast play on a CPU."""
-
-    cpu_slice_rows: ClassVar[int] = 2048
+    @property
+    def cpu_slice_rows(self) -> int:
+        """Rows of a backward pass that is fast on a CPU, where activations should stay in a core's
+        cache."""
+        return 64 if self.config.kind == "transformer" else 2048
 
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+        torso = _Transformer if self.config.kind == "transformer" else _MLP
+        hidden = torso(self.config, self.scoring, name="torso")(rows, train)
+        # What is asked for alone costs alone: the compiler drops the other torso.
+        own = hidden
+        if self.config.separate_policy:
+            own = torso(self.config, self.scoring, name="policy_torso")(rows, train)
+        policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
+        width = 1 if self.config.afterstates else features.NUM_ACTIONS
+        policy = nn.Dense(width, kernel_init=policy_init, name="policy")(own)
+        value_init = nn.initializers.orthogonal(1.0)
+        values = nn.Dense(len(VALUES), kernel_init=value_init, name="value")(hidden)
+        return policy, values
+
+
+class _MLP(nn.Module):
+    """Dense layers over one-hot features, for fast play on a CPU: [B, 19] -> float32 [B, D]."""
+
+    config: NetworkConfig
+    scoring: str
+
+    @nn.compact
+    def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
         dtype = compute_dtype(self.config)
         widths = self.config.hidden_layers
         hidden = _FeatureDense(widths[0], self.scoring, dtype, name="dense_0")(rows)
@@ -122,7 +122,7 @@ class MLP(Network):
                 hidden = dense(hidden)
             hidden = nn.relu(hidden)
             hidden = nn.Dropout(self.config.dropout, deterministic=not train)(hidden)
-        return _Heads(self.config.afterstates, name="heads")(hidden)
+        return hidden.astype(jnp.float32)
 
 
 class AttentionLayer(nn.Module):
@@ -163,10 +163,10 @@ class AttentionLayer(nn.Module):
         return residual + drop(nn.Dense(width, dtype=dtype, name="contract")(hidden))
 
 
-class Transformer(Network):
+class _Transformer(nn.Module):
     """Attention over a class token, four queue positions and four hand cards.
 
-    The class token carries the context (`features.context`); logits and value are read from it.
+    The class token carries the context (`features.context`); policy and values are read from it.
     A card is the projected embedding of its species and the embedding of its owner; queue cards add
     that of their position, hand cards nothing, since a hand is a set. Empty positions are masked
     out of the attention.
@@ -176,10 +176,11 @@ class Transformer(Network):
     in the class attention of Touvron et al., "Going deeper with image transformers".
     """
 
-    cpu_slice_rows: ClassVar[int] = 64
+    config: NetworkConfig
+    scoring: str
 
     @nn.compact
-    def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
         config = self.config
         dtype = compute_dtype(config)
         width = config.hidden_dim
@@ -219,8 +220,7 @@ class Transformer(Network):
             tokens = AttentionLayer(config, class_only=last, name=f"layer_{index}")(
                 tokens, present, train
             )
-        hidden = nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
-        return _Heads(self.config.afterstates, name="heads")(hidden)
+        return nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
 
 
 def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
@@ -230,9 +230,7 @@ def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
       ValueError: on another scoring.
     """
     check_scoring(scoring)
-    if config.kind == "transformer":
-        return Transformer(config, scoring)
-    return MLP(config, scoring)
+    return Network(config, scoring)
 
 
 def init_params(network: nn.Module, seed: int) -> Params:

@@ -163,7 +163,7 @@ def check_architecture(
     source: str | os.PathLike[str], found: NetworkConfig, expected: NetworkConfig
 ) -> None:
     """Raises CheckpointError, naming each field that differs, unless parameters can be shared."""
-    keys = ["kind", "afterstates"]
+    keys = ["kind", "afterstates", "separate_policy"]
     if found.kind == expected.kind == "mlp":
         keys += ["hidden_layers"]
     elif found.kind == expected.kind:

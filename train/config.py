@@ -123,6 +123,13 @@ class Config:
         0.02, "Reward for each point of margin, beside 1 for a win and -1 for a loss.", minimum=0
     )
 
+    draw_reward: float = key(
+        0.0,
+        "Reward for a draw, beside 1 for a win and -1 for a loss; win rates count it as no win.",
+        minimum=-1,
+        maximum=1,
+    )
+
     # Games.
     games_per_iteration: int = key(8192, "Games of one iteration.", minimum=1)
     scoring: str = key(

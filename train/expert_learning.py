@@ -37,7 +37,11 @@ class ExpertLearning(Learning):
         expert = config.expert_config
         self._expert_step = for_any_batch(
             make_expert_step(
-                self._network, config.margin_weight, expert.policy_temperature, devices
+                self._network,
+                config.margin_weight,
+                config.draw_reward,
+                expert.policy_temperature,
+                devices,
             ),
             len(devices),
         )
@@ -61,7 +65,7 @@ class ExpertLearning(Learning):
     ) -> tuple[ExpertState, dict[str, float]]:
         """One iteration's update, from the replay buffer with the rollout's positions in it."""
         config, expert = self._config, self._config.expert_config
-        lessons = lessons_of(rollout, expert.td_lambda)
+        lessons = lessons_of(rollout, expert.td_lambda, config.draw_reward)
         replay = state.replay.with_lessons(lessons, config.buffer_size)
         size = expert.minibatch_size
         steps = max(1, round(expert.reuse * len(lessons.observations) / size))

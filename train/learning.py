@@ -104,7 +104,7 @@ class Learning:
             actions=rollout.actions,
             log_probs=rollout.log_probs,
             lengths=rollout.lengths,
-            rewards=rollout.rewards,
+            rewards=rollout.rewards_with(self._config.draw_reward),
         )
         words = np.random.SeedSequence(list(seed)).generate_state(2)
         state, metrics = self._update(state, device_rollout, hyper, words)

@@ -43,11 +43,11 @@ def lambda_returns(
     return decisions, afterstates
 
 
-def lessons_of(rollout: Rollout, td_lambda: float) -> Lessons:
+def lessons_of(rollout: Rollout, td_lambda: float, draw_reward: float) -> Lessons:
     """The positions of a rollout that an expert played, trajectory by trajectory."""
     record = rollout.expert
     assert record is not None
-    rewards = rollout.rewards / np.array([1.0, MARGIN_UNIT], np.float32)
+    rewards = rollout.rewards_with(draw_reward) / np.array([1.0, MARGIN_UNIT], np.float32)
     decisions, afterstates = lambda_returns(record, rollout.lengths, rewards, td_lambda)
     inside = np.arange(record.values.shape[1]) < rollout.lengths[:, None]
     observations = rollout.observations[inside]

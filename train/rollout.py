@@ -55,6 +55,12 @@ class Rollout:
     seconds: dict[str, float]
     expert: ExpertRecord | None = None
 
+    def rewards_with(self, draw_reward: float) -> np.ndarray:
+        """The rewards with another outcome of a draw than 0."""
+        rewards = self.rewards.copy()
+        rewards[rewards[:, 0] == 0, 0] = draw_reward
+        return rewards
+
     @property
     def positions(self) -> int:
         """Decisions recorded."""

@@ -11,7 +11,7 @@ from train.rollout import ExpertRecord
 
 
 def record_of(values, played):
-    values, played = np.float32(values), np.float32(played)
+    values, played = np.asarray(values, np.float32), np.asarray(played, np.float32)
     shape = values.shape[:2]
     return ExpertRecord(
         best=np.ones(shape, bool),
@@ -48,7 +48,7 @@ def test_returns_follow_the_recursion(seed, td_lambda):
 
 def test_with_lambda_one_and_best_play_everything_is_worth_the_result():
     values = np.random.default_rng(0).normal(size=(3, 12, 2))
-    lengths, rewards = np.array([12, 7, 1]), np.float32([[1, 0.4], [-1, -0.2], [0, 0]])
+    lengths, rewards = np.array([12, 7, 1]), np.array([[1, 0.4], [-1, -0.2], [0, 0]], np.float32)
     decisions, afterstates = lambda_returns(record_of(values, values), lengths, rewards, 1.0)
     for n, length in enumerate(lengths):
         np.testing.assert_allclose(
@@ -61,7 +61,7 @@ def test_with_lambda_one_and_best_play_everything_is_worth_the_result():
 
 def test_a_worse_action_is_no_fault_of_the_decision():
     best, played = np.full((1, 12, 2), 0.5), np.full((1, 12, 2), 0.2)
-    rewards = np.float32([[0.2, 0.2]])
+    rewards = np.array([[0.2, 0.2]], np.float32)
     decisions, afterstates = lambda_returns(record_of(best, played), np.array([1]), rewards, 0.9)
     assert afterstates[0, 0].tolist() == pytest.approx([0.2, 0.2])
     assert decisions[0, 0].tolist() == pytest.approx([0.5, 0.5])
