@@ -21,6 +21,7 @@ import numpy as np
 from bb_jax import features
 from bb_jax.config import NetworkConfig
 from bb_jax.networks import Network, build_network
+from bb_jax.packed_state import PACKED_FORMAT
 
 Params = Any
 
@@ -85,25 +86,43 @@ def save_policy(
       CheckpointError: where it cannot be written, on a full disk for one; nothing is left behind,
         and a file that was there is unchanged.
     """
-    path = Path(path)
+    write_content(path, policy_content(params, network_config, scoring, metadata))
+
+
+def policy_content(
+    params: Params,
+    network_config: NetworkConfig,
+    scoring: str,
+    metadata: Mapping[str, Any],
+    file_format: str = _FORMAT,
+) -> dict[str, Any]:
+    """The map that a policy file holds; the arguments are those of `save_policy`."""
     params = jax.device_get(params)
-    content = flax.serialization.msgpack_serialize(
-        {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "network": json.dumps(dataclasses.asdict(network_config)),
-            "scoring": scoring,
-            "metadata": json.dumps(dict(metadata)),
-            "hash": policy_hash(params),
-            "params": params,
-        }
-    )
+    return {
+        "format": file_format,
+        "version": _VERSION,
+        "network": json.dumps(dataclasses.asdict(network_config)),
+        "scoring": scoring,
+        "metadata": json.dumps(dict(metadata)),
+        "hash": policy_hash(params),
+        "params": params,
+    }
+
+
+def write_content(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Writes a map as MessagePack, as `save_policy` does.
+
+    Raises:
+      CheckpointError: as there.
+    """
+    path = Path(path)
+    data = flax.serialization.msgpack_serialize(dict(content))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                file.write(content)
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -117,7 +136,7 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
     """Reads a policy file.
 
     Args:
-      path: of the file.
+      path: of the file; one that holds a whole training state (`bb_jax.packed_state`) will do.
       expected: an architecture that the file must have, if any. Dropout and the compute type are
         not part of it: they do not change the parameters.
 
@@ -126,17 +145,8 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
         architecture, whose differing fields are named.
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no policy file {path}") from None
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        content = flax.serialization.msgpack_restore(raw)
-    except Exception as error:  # msgpack raises many types on damaged input
-        raise CheckpointError(f"{path} is torn or not a policy file") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    content = read_content(path)
+    if not isinstance(content, dict) or content.get("format") not in (_FORMAT, PACKED_FORMAT):
         raise CheckpointError(f"{path} is not a policy file")
     if content.get("version") != _VERSION:
         raise CheckpointError(
@@ -157,6 +167,24 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
     if policy_hash(params) != stored_hash:
         raise CheckpointError(f"{path} is damaged: its parameters do not match their hash")
     return Policy(network, params, config, content["scoring"], metadata)
+
+
+def read_content(path: Path) -> Any:
+    """What a MessagePack file holds.
+
+    Raises:
+      CheckpointError: it is missing, cannot be read or is torn.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no policy file {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        return flax.serialization.msgpack_restore(raw)
+    except Exception as error:  # msgpack raises many types on damaged input
+        raise CheckpointError(f"{path} is torn or not a policy file") from error
 
 
 def check_architecture(

@@ -36,7 +36,7 @@ from eval.manifest import (
 from eval.matches import check_games
 from eval.players import NamedPlayer, network_player
 from eval.resumable import PartialResults, play_in_parts
-from eval.run_reading import find_run
+from eval.run_reading import find_run, refuse_shipped
 from eval.strength import strength_of
 
 MODULE = "eval.backfill"
@@ -78,6 +78,7 @@ def _run(options: argparse.Namespace) -> int:
     run = find_run(options.run)
     if not policy_files(run):
         raise EvaluationError(f"run {run} keeps no policies")
+    refuse_shipped(run)
     dropped = update_manifest(run)
     if dropped:
         steps = ", ".join(map(str, dropped))

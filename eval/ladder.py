@@ -34,7 +34,7 @@ from eval.players import NamedPlayer, Player, network_player
 from eval.ratings import Ratings, fit_ratings
 from eval.reference import named_ratings
 from eval.resumable import PartialResults, play_in_parts
-from eval.run_reading import find_run, read_object
+from eval.run_reading import find_run, read_object, refuse_shipped
 from eval.streams import pair_stream
 from eval.table import plain_text
 
@@ -97,6 +97,7 @@ def climb_and_show(reference: str, games: int, seed: int) -> dict[str, Any]:
     files = policy_files(run)
     if not files:
         raise EvaluationError(f"run {run} keeps no policies")
+    refuse_shipped(run)
     with checkpoint_errors():
         ladder, played = climb(run, games, seed)
     content = _store(run, ladder)

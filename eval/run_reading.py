@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bb_jax.packed_state import is_packed
 from eval.errors import EvaluationError
 from eval.metrics_reading import METRICS_FILE
 
@@ -14,6 +15,7 @@ CONFIGURATION = "config.json"
 FINAL_EVALUATION = "final_evaluation.json"
 MANIFEST = "manifest.json"
 STEPS = "steps"
+NEVER_WRITTEN = "holds a checkpoint that comes with the program, and is never written to"
 
 
 def is_run(folder: Path) -> bool:
@@ -45,6 +47,24 @@ def saved_steps(run: Path) -> list[int]:
     if not folder.is_dir():
         return []
     return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
+
+
+def is_shipped(run: Path) -> bool:
+    """Whether a run's folder came with the program: a packed state in it, and no steps of its own.
+
+    Nothing writes to such a folder.
+    """
+    try:
+        return not saved_steps(run) and any(map(is_packed, (run / "policies").glob("*.policy")))
+    except OSError:
+        # A folder that may not be read: whatever is done with it next says why.
+        return False
+
+
+def refuse_shipped(run: Path) -> None:
+    """Raises EvaluationError where a run's folder came with the program."""
+    if is_shipped(run):
+        raise EvaluationError(f"{run} {NEVER_WRITTEN}")
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

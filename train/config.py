@@ -75,7 +75,9 @@ class Config:
         None, "Folder of the run; null is `checkpoints/<experiment_name>`.", may_change=True
     )
     resume_from: str | None = key(
-        None, "Run to start from, `RUN` or `RUN@STEP`, a path or a name under `checkpoints/`."
+        None,
+        "Run to start from, `RUN` or `RUN@STEP`, a path or a name under `checkpoints/`; or the "
+        "file of a packed state.",
     )
     seed: int = key(42, "Seed of every random stream.", minimum=0, maximum=2**63 - 1)
     device: str = key(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.json_file import timestamp
-from eval.run_reading import CONFIGURATION, saved_steps
+from eval.run_reading import CONFIGURATION, refuse_shipped, saved_steps
 from train import slurm
 from train.config_loading import load_config
 from train.job_records import (
@@ -71,12 +71,14 @@ def start(request: JobRequest, say: Say) -> Path:
 
     Raises:
       ConfigError: the configuration cannot be used.
+      EvaluationError: the folder of the run came with the program.
       JobError: the run runs already, nothing can be written, or the training ends with an error
         before it has begun.
     """
     config = load_config(request.config, request.overrides)
     run = config.run_dir.resolve()
     name = config.experiment_name
+    refuse_shipped(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from bb_jax import CheckpointError
-from eval.run_reading import CONFIGURATION, FINAL_EVALUATION, STEPS
+from bb_jax.packed_state import is_packed
+from eval.run_reading import (
+    CONFIGURATION,
+    FINAL_EVALUATION,
+    NEVER_WRITTEN,
+    STEPS,
+    is_shipped,
+    saved_steps,
+)
 
 POLICIES = "policies"
 OPPONENTS = "opponents"
@@ -24,7 +32,8 @@ class RunFolder:
     """Names the files of one run.
 
     steps/             full training states (orbax), one folder a step
-    policies/          inference exports, one file for every step that is kept
+    policies/          inference exports, one file for every step that is kept; in a folder that
+                       comes with the program packed training states, and there are no steps/
     opponents/         checkpoint opponents, by the hash of their parameters
     exploiter/         the training state of the exploiter in work, if any
     config.json        the configuration that the run was last started with
@@ -51,8 +60,13 @@ class RunFolder:
         """Makes the folders.
 
         Raises:
-          CheckpointError: the file system refuses.
+          CheckpointError: the file system refuses, or the folder comes with the program.
         """
+        if is_shipped(self.path):
+            raise CheckpointError(
+                f"{self.path} {NEVER_WRITTEN}; give the run another experiment_name or "
+                "checkpoint_dir, or start from there with resume_from"
+            )
         try:
             for folder in (self.path, self.path / POLICIES, self.path / OPPONENTS, self.steps):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -95,11 +109,16 @@ class RunFolder:
           CheckpointError: the folder may not be read.
         """
         try:
-            return self.steps.is_dir() and any(
-                entry.name.isdigit() for entry in self.steps.iterdir()
-            )
+            return bool(saved_steps(self.path))
         except OSError as error:
             raise CheckpointError(f"cannot read {self.steps}: {error.strerror}") from error
+
+    def packed_states(self) -> dict[int, Path]:
+        """The packed training states among the policies, by step, ascending."""
+        found = sorted(
+            path for path in (self.path / POLICIES).glob("*.policy") if path.stem.isdigit()
+        )
+        return {int(path.stem): path for path in found if is_packed(path)}
 
     def drop_exploiters_except(self, iterations: range) -> None:
         """Removes the training states of the exploiters of other iterations.
@@ -165,6 +184,6 @@ def parse_reference(reference: str, root: Path) -> tuple[RunFolder, int | None]:
     candidates = [Path(name)] if "/" in name else [root / name, Path(name)]
     for path in candidates:
         folder = RunFolder(path)
-        if folder.has_steps():
+        if folder.has_steps() or folder.packed_states():
             return folder, int(step) if step else None
     raise CheckpointError(f"there is no run {name} with checkpoints ({candidates[0]} has none)")

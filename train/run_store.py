@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import jax
 
 from bb_jax import (
     CheckpointError,
@@ -22,6 +25,7 @@ from eval.matches import MatchResult
 from train.checkpointing import Checkpoints, SavedState, write_json
 from train.config import Config
 from train.config_loading import config_to_dict, differences
+from train.packing import unpack_state
 from train.run_folder import RunFolder, parse_reference, read_json
 from train.run_state import RunState, Totals
 
@@ -155,7 +159,7 @@ class RunStore:
         metadata = {"run": self._config.experiment_name, "step": step}
         metadata |= {"games": totals["games"], "positions": totals["positions"]}
         self._export(self.folder.policy(step), saved.arrays["learner"]["params"], metadata)
-        host = {"run": saved.host, "config": config_to_dict(self._config)}
+        host = {"run": saved.host, "config": config_to_dict(self._config), "made_on": machine()}
         self._checkpoints.save(step, SavedState(saved.arrays, host), mean_win_rate)
         self.folder.drop_policies_except([*self._checkpoints.steps, step])
 
@@ -253,6 +257,17 @@ class RunStore:
             self._lock.close()
 
 
+def machine() -> dict[str, Any]:
+    """What this process computes on, for the record."""
+    return {
+        "device": jax.local_devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "hosts": jax.process_count(),
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+    }
+
+
 def find_start(config: Config) -> Start:
     """The beginning of a new run: fresh, or from another run where `resume_from` names one.
 
@@ -270,12 +285,11 @@ def find_start(config: Config) -> Start:
         origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
         return Start(origin, fixed_opponents=fixed_paths)
     try:
-        source, step, saved = _read_start(config.resume_from)
+        source, description, saved = read_state(config.resume_from)
     except CheckpointError as error:
         made_by = Path("configs") / f"{Path(config.resume_from.partition('@')[0]).name}.yaml"
         hint = f"; `python -m train.main --config {made_by}` makes it" if made_by.exists() else ""
         raise CheckpointError(f"resume_from {config.resume_from}: {error}{hint}") from error
-    description = f"checkpoint {step} of {source.path}"
     state, saved_config = _read_host(saved, description)
     _check_architecture(saved_config, config, description)
     if state.iteration >= config.total_iterations:
@@ -284,7 +298,7 @@ def find_start(config: Config) -> Start:
             f"({config.total_iterations}) counts those too"
         )
     for opponent in [*state.pool["members"], *state.pool["exploiters"]]:
-        if not source.opponent(opponent).exists():
+        if source is not None and not source.opponent(opponent).exists():
             raise CheckpointError(f"{description} lacks its opponent {source.opponent(opponent)}")
     begun = RunState(
         iteration=state.iteration,
@@ -310,15 +324,33 @@ def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
     return tuple(paths), hashes
 
 
-def _read_start(reference: str) -> tuple[RunFolder, int, SavedState]:
-    """The run, the step and the state that `resume_from` names."""
+def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
+    """The state that RUN, RUN@STEP or the file of a packed state names; nothing is written.
+
+    Returns:
+      The run's folder, None for a packed state, which has no opponents; a description for messages;
+      and the state.
+
+    Raises:
+      CheckpointError: it is missing or damaged.
+    """
+    if reference.endswith(".policy"):
+        return None, reference, unpack_state(Path(reference))[0]
     source, step = parse_reference(reference, RUNS_ROOT)
+    if not source.has_steps():
+        packed = source.packed_states()
+        step = max(packed) if step is None else step
+        if step not in packed:
+            there = ", ".join(map(str, packed))
+            raise CheckpointError(f"{source.path} has no checkpoint {step}; there are: {there}")
+        return None, f"checkpoint {step} of {source.path}", unpack_state(packed[step])[0]
     checkpoints = Checkpoints(source.steps, keep=None)
     try:
         step = checkpoints.newest if step is None else step
-        return source, step, checkpoints.restore(step)
+        saved = checkpoints.restore(step)
     finally:
         checkpoints.close()
+    return source, f"checkpoint {step} of {source.path}", saved
 
 
 def _read_host(saved: SavedState, description: str) -> tuple[RunState, dict[str, Any]]:

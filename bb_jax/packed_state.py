@@ -1,0 +1,19 @@
+"""Recognises policy files that hold a whole training state; imports nothing heavy.
+
+Such a file (written by `train.packing`) is a policy file of another format name, with what it takes
+to train on besides: it can be played, evaluated and started from.
+"""
+
+import os
+
+#: Value of a packed file's key "format"; before it stands at most a checksum.
+PACKED_FORMAT = "beasty-bar-training-state"
+
+
+def is_packed(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as a packed training state does; False where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return PACKED_FORMAT.encode() in file.read(256)
+    except OSError:
+        return False

@@ -1,0 +1,137 @@
+"""Packs a training state: python -m train.checkpoints pack RUN@STEP FILE | show FILE.
+
+The file can be started from (`resume_from: FILE`), evaluated and played against. Under
+`policies/000600.policy` of a folder `checkpoints/RUN` it is also what RUN@600 names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from eval.command_line import EXIT_BAD_INPUT, checkpoint_errors, run_command, show
+from eval.errors import EvaluationError
+
+MODULE = "train.checkpoints"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one sentence, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_BAD_INPUT, f"{MODULE}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"python -m {MODULE}",
+        description="Packs a training state into one file that a run can start from.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("pack", help="write one state to a file")
+    command.add_argument("checkpoint", metavar="RUN[@STEP]", help="the newest step by default")
+    command.add_argument("file", type=Path, metavar="FILE", help="to write, ending in .policy")
+    command.add_argument(
+        "--moments", choices=("bfloat16", "float32"), default="bfloat16",
+        help="type of the optimizer's moments in the file (default: bfloat16)",
+    )  # fmt: skip
+    command.add_argument("--note", metavar="TEXT", help="a sentence on how it was made")
+    command.set_defaults(function=_pack)
+    command = commands.add_parser("show", help="print where a packed state comes from")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.set_defaults(function=_show)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+
+    def command() -> int:
+        with checkpoint_errors():
+            options.function(options)
+        return 0
+
+    return run_command(MODULE, command)
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from train.packing import pack_state
+    from train.run_store import read_state
+
+    file: Path = options.file
+    if file.suffix != ".policy":
+        raise EvaluationError(f"the file must end in .policy, not {file.name!r}")
+    if file.exists():
+        raise EvaluationError(f"{file} exists already, and is not overwritten")
+    source, description, saved = read_state(options.checkpoint)
+    if source is None:
+        raise EvaluationError(f"{options.checkpoint} is packed already")
+    metadata = _metadata(source.path, saved.host)
+    if options.note:
+        metadata["note"] = options.note
+    pack_state(file, saved, metadata, options.moments)
+    megabytes = file.stat().st_size / 1e6
+    show(f"{description} is packed into {file}: {megabytes:.1f} MB, moments {options.moments}")
+    if "evaluation" not in metadata:
+        show("It has no win rates: its run has no final evaluation of this step.")
+
+
+def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
+    """Where a state comes from: its run, how long and on what that trained, how strong it is."""
+    state = host["run"]
+    metadata: dict[str, Any] = {
+        "run": host["config"]["experiment_name"],
+        "step": state["iteration"],
+        "start_iteration": state["start_iteration"],
+        "resume_from": host["config"]["resume_from"],
+        **state["totals"],
+        "made_on": host.get("made_on"),
+        **_training_time(run, state["iteration"]),
+    }
+    evaluation = _evaluation(run, state["iteration"])
+    if evaluation is not None:
+        metadata["evaluation"] = evaluation
+    return metadata
+
+
+def _training_time(run: Path, iteration: int) -> dict[str, Any]:
+    """Hours that the iterations took in all, and when the last one ended."""
+    from eval.metrics_reading import METRICS_FILE, MetricsError, read_metrics
+
+    if not (run / METRICS_FILE).exists():
+        return {}
+    try:
+        rows = [row for row in read_metrics(run) if int(row["iteration"] or 0) <= iteration]
+    except MetricsError as error:
+        raise EvaluationError(str(error)) from error
+    if not rows:
+        return {}
+    seconds = sum(float(row.get("time/seconds") or 0) for row in rows)
+    return {"hours": round(seconds / 3600, 3), "date": rows[-1].get("time/stamp")}
+
+
+def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:
+    """The run's final evaluation, where it is of this iteration."""
+    from eval.run_reading import FINAL_EVALUATION, read_object
+
+    content = read_object(run / FINAL_EVALUATION)
+    if content is None or content.get("iteration") != iteration:
+        return None
+    return {key: content[key] for key in ("date", "scoring", "results")}
+
+
+def _show(options: argparse.Namespace) -> None:
+    from train.packing import unpack_state
+
+    saved, metadata = unpack_state(options.file)
+    show(json.dumps(metadata | {"config": saved.host["config"]}, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
