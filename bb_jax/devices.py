@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,22 @@ def select_devices(device: str, *, deterministic: bool = False) -> list[jax.Devi
         ) from error
     if device in ("cuda", "gpu") and devices[0].platform != "gpu":
         raise DeviceError(f"device {device} was asked for, but JAX finds no GPU that it can use")
+    return devices
+
+
+def devices_of_all_hosts() -> list[jax.Device]:
+    """The devices of all processes, those of process 0 first.
+
+    Raises:
+      DeviceError: processes have different numbers of devices.
+    """
+    import jax
+
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    counts = Counter(device.process_index for device in devices)
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{count} on host {host}" for host, count in sorted(counts.items()))
+        raise DeviceError(f"every host must have the same number of devices, not {found}")
     return devices
 
 

@@ -16,7 +16,7 @@ from bb_jax.config import ExpertConfig
 from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
 from bb_jax.networks import Network, evaluate
 from bb_jax.optimizer import apply_gradients, make_optimizer
-from bb_jax.placement import replicate
+from bb_jax.placement import local, replicate
 
 _AXIS = "d"
 
@@ -75,7 +75,8 @@ def make_expert_update(
     Args:
       network: from `build_network`.
       config: the coefficients; `minibatch_size` is spread over the devices evenly.
-      devices: local devices, all by default.
+      devices: local devices, all by default; or all devices of several processes, each of which
+        passes in the same arguments.
 
     Raises:
       ValueError: the minibatch cannot be spread over the devices evenly.
@@ -182,13 +183,14 @@ def make_expert_update(
         devices=devices,
     )
     replicated = jax.tree.leaves(replicate(np.int8(0), devices))[0].sharding
+    own = [i for i, device in enumerate(devices) if device in local(devices)]
 
     def update(
         state: LearnerState, lessons: Lessons, steps: int, hyper: Hyper
     ) -> tuple[LearnerState, Metrics]:
         def split(leaf: np.ndarray) -> np.ndarray:
             parts = leaf.reshape(leaf.shape[0], len(devices), device_rows, *leaf.shape[2:])
-            return np.ascontiguousarray(np.moveaxis(parts, 1, 0))
+            return np.ascontiguousarray(np.moveaxis(parts, 1, 0)[own])
 
         if any(getattr(leaf, "sharding", None) != replicated for leaf in jax.tree.leaves(state)):
             state = replicate(state, devices)

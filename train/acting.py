@@ -29,11 +29,15 @@ def _padded_size(rows: int, largest: int) -> int:
 
 @dataclass(frozen=True)
 class ActingSettings:
-    """How networks choose: sampling at `temperature` for `sampled_plies` plies, then greedily."""
+    """How networks choose: sampling at `temperature` for `sampled_plies` plies, then greedily.
+
+    `first_group` is the number that this host's group 0 has among those of all hosts.
+    """
 
     seed: tuple[int, ...]
     temperature: float
     sampled_plies: int
+    first_group: int = 0
 
 
 # A pass under way on the device: waits for it, and returns actions and log-probabilities by row.
@@ -107,6 +111,7 @@ class Acting:
         self._seed = settings.seed
         self._temperature = np.float32(settings.temperature)
         self._sampled_plies = np.int32(settings.sampled_plies)
+        self._first_group = settings.first_group
 
     def decide(self, waiting: WaitingGames) -> PendingDecisions:
         """Starts the forward passes for a group's waiting decisions."""
@@ -134,7 +139,7 @@ class Acting:
 
     def _key(self, waiting: WaitingGames, policy: int) -> np.ndarray:
         """uint32 [2], for the random choices of a policy."""
-        entropy = [*self._seed, waiting.group, waiting.ply, policy]
+        entropy = [*self._seed, self._first_group + waiting.group, waiting.ply, policy]
         return np.random.SeedSequence(entropy).generate_state(2)
 
     def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Pass:

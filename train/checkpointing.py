@@ -20,6 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import serialization, traverse_util
 from orbax.checkpoint import checkpoint_managers
+from orbax.checkpoint.options import MultiprocessingOptions
 
 from bb_jax import CheckpointError
 
@@ -64,14 +65,16 @@ class Checkpoints:
         self._keep_best = keep_best
         try:
             options = _options(keep, keep_best)
+            if keep is not None:
+                self._folder.mkdir(parents=True, exist_ok=True)
             if options.best_fn is not None:
                 _drop_damaged_win_rates(folder)
             self._manager = ocp.CheckpointManager(
                 self._folder,
                 options=options,
                 item_handlers={
-                    "arrays": ocp.StandardCheckpointHandler(),
-                    "host": ocp.JsonCheckpointHandler(),
+                    "arrays": ocp.StandardCheckpointHandler(multiprocessing_options=_alone()),
+                    "host": ocp.JsonCheckpointHandler(multiprocessing_options=_alone()),
                 },
             )
         except (OSError, ValueError) as error:
@@ -182,11 +185,14 @@ class Checkpoints:
 
 def _options(keep: int | None, keep_best: bool) -> ocp.CheckpointManagerOptions:
     if keep is None:
-        return ocp.CheckpointManagerOptions(read_only=True)
+        return ocp.CheckpointManagerOptions(read_only=True, multiprocessing_options=_alone())
     latest = checkpoint_managers.LatestN(keep)
     if not keep_best:
         return ocp.CheckpointManagerOptions(
-            preservation_policy=latest, cleanup_tmp_directories=True
+            preservation_policy=latest,
+            cleanup_tmp_directories=True,
+            create=False,
+            multiprocessing_options=_alone(),
         )
     best = checkpoint_managers.BestN(
         get_metric_fn=lambda metrics: metrics[_METRIC],
@@ -198,6 +204,18 @@ def _options(keep: int | None, keep_best: bool) -> ocp.CheckpointManagerOptions:
         preservation_policy=checkpoint_managers.AnyPreservationPolicy([latest, best]),
         best_fn=lambda metrics: metrics[_METRIC],
         cleanup_tmp_directories=True,
+        create=False,
+        multiprocessing_options=_alone(),
+    )
+
+
+def _alone() -> MultiprocessingOptions:
+    """Has orbax neither wait for other processes nor leave the writing to one of them."""
+    if jax.process_count() == 1:
+        return MultiprocessingOptions()
+    index = jax.process_index()
+    return MultiprocessingOptions(
+        primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"host{index}"
     )
 
 

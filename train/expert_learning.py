@@ -17,6 +17,7 @@ from train.checkpointing import to_arrays
 from train.config import Config
 from train.expert_acting import ExpertActing
 from train.game_plan import GamePlan
+from train.hosts import Hosts
 from train.learning import Learning, for_any_batch
 from train.replay import Replay, lessons_of
 from train.rollout import Rollout
@@ -32,8 +33,10 @@ class ExpertState(NamedTuple):
 class ExpertLearning(Learning):
     """Expert iteration in the place of PPO."""
 
-    def __init__(self, config: Config, devices: Sequence[jax.Device]):
-        super().__init__(config, devices)
+    def __init__(
+        self, config: Config, devices: Sequence[jax.Device], hosts: Hosts | None = None
+    ):
+        super().__init__(config, devices, hosts)
         expert = config.expert_config
         self._expert_step = for_any_batch(
             make_expert_step(
@@ -45,7 +48,7 @@ class ExpertLearning(Learning):
             ),
             len(devices),
         )
-        self._expert_update = make_expert_update(self._network, expert, devices)
+        self._expert_update = make_expert_update(self._network, expert, self._all_devices)
 
     def acting(
         self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
@@ -57,15 +60,23 @@ class ExpertLearning(Learning):
             members,
             settings,
             plan.trajectories,
-            self._config.max_trajectories,
+            self._trajectories,
         )
 
     def learn(
         self, state: ExpertState, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
     ) -> tuple[ExpertState, dict[str, float]]:
-        """One iteration's update, from the replay buffer with the rollout's positions in it."""
+        """One iteration's update, from the replay buffer with the rollout's positions in it.
+
+        Every host's buffer holds the positions of all hosts.
+        """
         config, expert = self._config, self._config.expert_config
-        lessons = lessons_of(rollout, expert.td_lambda, config.draw_reward)
+        record = rollout.expert
+        assert record is not None
+        inside = np.arange(record.best.shape[1]) < rollout.lengths[:, None]
+        own = lessons_of(rollout, expert.td_lambda, config.draw_reward)
+        parts = self._hosts.gather((own, record.best[inside]))
+        lessons = Lessons(*map(np.concatenate, zip(*(part for part, _ in parts), strict=True)))
         replay = state.replay.with_lessons(lessons, config.buffer_size)
         size = expert.minibatch_size
         steps = max(1, round(expert.reuse * len(lessons.observations) / size))
@@ -75,10 +86,8 @@ class ExpertLearning(Learning):
         batches = Lessons(*(leaf.reshape(most, size, *leaf.shape[1:]) for leaf in drawn))
         learner, metrics = self._expert_update(state.learner, batches, steps, hyper)
         measured = {name: value.item() for name, value in jax.device_get(metrics).items()}
-        record = rollout.expert
-        assert record is not None
-        inside = np.arange(record.best.shape[1]) < rollout.lengths[:, None]
-        measured["train/best_action_share"] = float(record.best[inside].mean())
+        best = np.concatenate([part for _, part in parts])
+        measured["train/best_action_share"] = float(best.mean())
         measured["train/replay_positions"] = len(replay)
         return ExpertState(learner, replay), measured
 

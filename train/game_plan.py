@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bb_sim import OPPONENTS
+from train.config import Config
 from train.opponent_pool import (
     BOTH_SEATS,
     CHECKPOINT_PREFIX,
@@ -98,6 +99,50 @@ def _controller(key: str, members: Sequence[str], python_agents: Sequence[str]) 
     if key in OPPONENTS:
         return OPPONENTS.index(key)
     return external(FIRST_PYTHON_AGENT + python_agents.index(key))
+
+
+def groups_of_host(num_groups: int, host: int, hosts: int) -> range:
+    """The groups that one of several hosts plays: as many as the others, up to one."""
+    return range(num_groups * host // hosts, num_groups * (host + 1) // hosts)
+
+
+def games_of_host(num_games: int, num_groups: int, host: int, hosts: int) -> int:
+    """The games in the groups of one of several hosts (`split_into_groups` deals them out)."""
+    groups = groups_of_host(num_groups, host, hosts)
+    return sum(-(-(num_games - group) // num_groups) for group in groups)
+
+
+def share_of_host(plan: GamePlan, host: int, hosts: int) -> GamePlan:
+    """The games of a plan that one of several hosts plays, with a rollout of their own.
+
+    Its trajectories are those of the whole plan in the same order: the rollouts of all hosts, one
+    after the other, are the rollout that one host alone would have made.
+    """
+    groups = groups_of_host(len(plan.group_bounds) - 1, host, hosts)
+    bounds = plan.group_bounds[groups.start : groups.stop + 1]
+    games = slice(int(bounds[0]), int(bounds[-1]))
+    trajectories = plan.trajectories[games].copy()
+    learns = trajectories != NO_TRAJECTORY
+    trajectories[learns] = np.arange(learns.sum(), dtype=np.int32)
+    return GamePlan(
+        opponents=plan.opponents,
+        opponent_index=plan.opponent_index[games],
+        learner_seat=plan.learner_seat[games],
+        seeds=plan.seeds[games],
+        controllers=plan.controllers[games],
+        trajectories=trajectories,
+        group_bounds=bounds - bounds[0],
+    )
+
+
+def host_trajectories(config: Config, hosts: int) -> int:
+    """Most trajectories that one of several hosts can have in an iteration: one number for all."""
+    if hosts == 1:
+        return config.max_trajectories
+    self_play = config.max_trajectories - config.games_per_iteration
+    games_of_group = -(-config.games_per_iteration // config.groups)
+    self_play_of_group = min(-(-self_play // config.groups), games_of_group)
+    return -(-config.groups // hosts) * (games_of_group + self_play_of_group)
 
 
 @dataclass(frozen=True)

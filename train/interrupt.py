@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """A signal asked the run to stop; `signal_number` says which."""
+    """A signal asked the run to stop; `signal_number` says which, `where` on which host."""
 
-    def __init__(self, signal_number: int):
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+    def __init__(self, signal_number: int, where: str = ""):
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}{where}")
         self.signal_number = signal_number
 
 
@@ -28,8 +28,10 @@ class StopSignals:
     """Notes SIGINT and SIGTERM while it is entered; a second one ends the process at once."""
 
     def __init__(self) -> None:
-        self._received: int | None = None
+        #: The signal that has come, if any.
+        self.received: int | None = None
         self._previous: dict[int, Any] = {}
+        self._watch: Callable[[], None] | None = None
 
     def __enter__(self) -> StopSignals:
         for number in _SIGNALS:
@@ -41,14 +43,20 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._received is not None:
+        if self.received is not None:
             os._exit(128 + number)
-        self._received = number
+        self.received = number
+
+    def watch(self, check: Callable[[], None]) -> None:
+        """Has `check` called by `check` as well; it may raise what else ends the run."""
+        self._watch = check
 
     def check(self) -> None:
-        """Raises Interrupted if a signal has come."""
-        if self._received is not None:
-            raise Interrupted(self._received)
+        """Raises Interrupted if a signal has come, and what the watch raises."""
+        if self._watch is not None:
+            self._watch()
+        if self.received is not None:
+            raise Interrupted(self.received)
 
 
 class Task(Generic[T]):

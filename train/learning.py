@@ -19,11 +19,13 @@ from bb_jax import (
     make_update,
 )
 from bb_jax import Rollout as DeviceRollout
+from bb_jax.devices import devices_of_all_hosts
 from bb_sim import OBSERVATION_SIZE
 from train.acting import Acting, ActingSettings
 from train.checkpointing import from_arrays, to_arrays
 from train.config import Config
-from train.game_plan import GamePlan
+from train.game_plan import GamePlan, host_trajectories
+from train.hosts import Hosts
 from train.rollout import Rollout
 
 # Rows of one forward pass in evaluations, over all devices.
@@ -33,23 +35,29 @@ _EVALUATION_BATCH = 1024
 class Learning:
     """Networks and updates of one configuration, compiled once for every state they are used on."""
 
-    def __init__(self, config: Config, devices: Sequence[jax.Device]):
+    def __init__(self, config: Config, devices: Sequence[jax.Device], hosts: Hosts | None = None):
         """Builds the functions; they compile when first called.
 
         Args:
           config: network, PPO coefficients, scoring and sizes are used.
           devices: local devices to spread inference and learning over.
+          hosts: each of several makes its own `Learning` and calls `learn` with its own part of the
+            games; every update is spread over the devices of all. By default there is one.
         """
         self._config = config
+        self._hosts = hosts or Hosts()
+        self._trajectories = host_trajectories(config, self._hosts.count)
+        all_devices = devices if self._hosts.count == 1 else devices_of_all_hosts()
         self._network = build_network(config.network_config, config.scoring)
         self._policy_step = for_any_batch(make_policy_step(self._network, devices), len(devices))
         self._update = make_update(
             self._network,
             config.ppo_config,
-            config.max_trajectories,
-            devices,
+            self._trajectories,
+            all_devices,
             margin_weight=config.margin_weight,
         )
+        self._all_devices = all_devices
         self._replicated = NamedSharding(Mesh(np.array(devices), ("d",)), PartitionSpec())
         self._template = jax.eval_shape(lambda: self.fresh_state(0))
 

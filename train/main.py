@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 if TYPE_CHECKING:
     from eval.matches import MatchResult
     from train.config import Config
+    from train.hosts import Hosts
     from train.interrupt import StopSignals
     from train.run_store import Origin, RunStore
 
 EXIT_BAD_INPUT = 2
+# How long the loss of a host may take to be noticed after a collective has failed.
+_LOSS_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,13 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from train.config_loading import ConfigError, load_config
+    from train.distributed import cluster_options
+    from train.hosts import HostError
 
     overrides = list(options.set)
     if options.device:
         overrides.append(f"device={options.device}")
     try:
         config = load_config(options.config, overrides)
-    except ConfigError as error:
+        cluster = cluster_options(options)
+    except (ConfigError, HostError) as error:
         return _fail(error)
 
     from jax.errors import JaxRuntimeError
@@ -52,19 +58,35 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from eval.errors import EvaluationError
     from train.actors import GenerationError
     from train.checkpointing import one_line
+    from train.distributed import connect_hosts
+    from train.hosts import Hosts
     from train.interrupt import Interrupted
     from train.metrics import MetricsError
 
+    hosts = Hosts()
     try:
-        _train(config, options.resume, stop)
-    except (CheckpointError, DeviceError, EvaluationError, GenerationError, MetricsError) as error:
+        if cluster is not None:
+            hosts = connect_hosts(cluster, stop)
+        _train(config, options.resume, stop, hosts)
+    except (
+        CheckpointError, DeviceError, EvaluationError, GenerationError, HostError, MetricsError
+    ) as error:  # fmt: skip
+        hosts.leave(str(error))
         _leave(_fail(error))
     except JaxRuntimeError as error:
-        # Most often a GPU without enough memory. The traceback is in the run's log.
-        _leave(_fail(DeviceError(f"the device failed: {one_line(error)}")))
+        # A collective fails when a host is lost; otherwise most often a GPU has too little memory.
+        lost = hosts.why_lost(_LOSS_SECONDS)
+        failure = HostError(lost) if lost else DeviceError(f"the device failed: {one_line(error)}")
+        hosts.leave(str(failure))
+        # The traceback is in the run's log.
+        _leave(_fail(failure))
     except Interrupted as interruption:
         _say(f"{interruption}; the same command goes on from here", sys.stderr)
+        hosts.leave()
         _leave(128 + interruption.signal_number)
+    if hosts.count > 1:
+        hosts.leave()
+        _leave(0)
     return 0
 
 
@@ -90,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         help="go on from this checkpoint of the run instead of the newest; later ones are removed",
     )  # fmt: skip
     parser.add_argument("--device", help="auto, cpu or cuda; overrides the configuration")
+    from train.distributed import add_options
+
+    add_options(parser)
     return parser
 
 
@@ -138,7 +163,7 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _train(config: Config, resume_step: int | None, stop: StopSignals) -> None:
+def _train(config: Config, resume_step: int | None, stop: StopSignals, hosts: Hosts) -> None:
     from bb_jax.devices import select_devices
     from eval.agents import is_agent_specification, load_agent
 
@@ -148,24 +173,43 @@ def _train(config: Config, resume_step: int | None, stop: StopSignals) -> None:
             load_agent(name)
     devices = select_devices(config.device, deterministic=config.deterministic)
 
-    from bb_jax import CheckpointError
     from train.checkpointing import quiet_libraries
-    from train.run_folder import RunFolder
-    from train.run_store import RunStore, find_start
+    from train.sharing import FollowerStore, check_hosts
 
     quiet_libraries()
+    if hosts.count > 1:
+        check_hosts(hosts, config, len(devices))
+    if hosts.first:
+        _lead(config, resume_step, devices, stop, hosts)
+        return
+    origin: Any = hosts.share(lambda: None)
+    if origin is not None:
+        _run(config, devices, FollowerStore(config, hosts), origin, stop, hosts)
+
+
+def _lead(
+    config: Config, resume_step: int | None, devices: Any, stop: StopSignals, hosts: Hosts
+) -> None:
+    """Begins or resumes the run and trains; other hosts learn where it begins, or None."""
+    from bb_jax import CheckpointError
+    from train.run_folder import RunFolder
+    from train.run_store import find_start
+    from train.sharing import LeaderStore
+
     folder = RunFolder(config.run_dir)
     resuming = folder.has_steps()
     if resume_step is not None and not resuming:
         raise CheckpointError(f"{folder.path} has no checkpoints to resume from")
     start = None if resuming else find_start(config)
     stop.check()
-    store = RunStore(config)
+    store = LeaderStore(config, hosts)
     try:
         origin = store.resume(resume_step, _note) if start is None else store.begin(start)
         if resume_step is None and _show_finished(config, store, origin):
+            hosts.share(lambda: None)
             return
-        _run(config, devices, store, origin, stop)
+        hosts.share(lambda: origin)
+        _run(config, devices, store, origin, stop, hosts)
     finally:
         store.close()
 
@@ -187,25 +231,31 @@ def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
     return True
 
 
-def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: StopSignals) -> None:
+def _run(
+    config: Config, devices: Any, store: RunStore, origin: Origin, stop: StopSignals, hosts: Hosts
+) -> None:
     from train.display import Display
     from train.expert_learning import ExpertLearning
+    from train.game_plan import games_of_host, groups_of_host, host_trajectories
     from train.generation import GenerationShape, Generator
     from train.learning import Learning
     from train.metrics import MetricsWriter
+    from train.sharing import FollowerMetrics
     from train.trainer import Trainer
 
+    share = (config.groups, hosts.index, hosts.count)
     state = origin.state
     shape = GenerationShape(
-        games=config.games_per_iteration,
-        groups=config.groups,
+        games=games_of_host(config.games_per_iteration, *share),
+        groups=len(groups_of_host(*share)),
         slots=config.slots,
-        trajectories=config.max_trajectories,
+        trajectories=host_trajectories(config, hosts.count),
     )
     learning_of = {"ppo": Learning, "expert_iteration": ExpertLearning}
     workers = min(config.async_num_workers, os.cpu_count() or 1)
     with (
-        MetricsWriter(store.folder.path) as metrics,
+        open(os.devnull, "w") as nowhere,
+        MetricsWriter(store.folder.path) if hosts.first else FollowerMetrics() as metrics,
         Generator(
             shape,
             num_workers=workers,
@@ -213,34 +263,44 @@ def _run(config: Config, devices: Any, store: RunStore, origin: Origin, stop: St
             stop_when_decided=config.stop_when_decided,
             python_agents=config.python_agents,
         ) as generator,
-        Display(config.total_iterations, state.iteration, config.experiment_name) as display,
+        Display(
+            config.total_iterations,
+            state.iteration,
+            config.experiment_name,
+            file=None if hosts.first else nowhere,
+        ) as display,
     ):
         logging.getLogger("train").handlers = metrics.log.handlers
         logging.getLogger("train").propagate = False
         metrics.cut_back(state.iteration)
         store.note_configuration()
         begins = f"begins with {origin.description} at iteration {state.iteration}"
-        metrics.log.info("%s %s on %s", config.experiment_name, begins, devices)
-        display.message(f"{config.experiment_name} {begins} on {_named(devices)}.")
+        metrics.log.info(
+            "%s %s on %s, %d hosts", config.experiment_name, begins, devices, hosts.count
+        )
+        display.message(f"{config.experiment_name} {begins} on {_named(devices, hosts)}.")
         trainer = Trainer(
             config,
             origin,
             store=store,
-            learning=learning_of[config.algorithm](config, devices),
+            learning=learning_of[config.algorithm](config, devices, hosts),
             generator=generator,
             metrics=metrics,
             display=display,
             stop=stop,
+            hosts=hosts,
         )
         trainer.run()
         results = trainer.final_evaluation()
         metrics.log.info("finished")
-    _show_results(config, results)
+    if hosts.first:
+        _show_results(config, results)
 
 
-def _named(devices: Any) -> str:
+def _named(devices: Any, hosts: Hosts) -> str:
     kind = devices[0].device_kind
-    return kind if len(devices) == 1 else f"{len(devices)} x {kind}"
+    named = kind if len(devices) == 1 else f"{len(devices)} x {kind}"
+    return named if hosts.count == 1 else f"{named} on each of {hosts.count} hosts"
 
 
 def _show_results(config: Config, results: list[MatchResult]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from train.acting import ALL_PLIES, ActingSettings
 from train.config import Config
-from train.game_plan import GamePlan, plan_games
+from train.game_plan import GamePlan, groups_of_host, plan_games, share_of_host
 from train.generation import Generator
+from train.hosts import Hosts
 from train.interrupt import Task
 from train.learning import Learning
 from train.rollout import Rollout
@@ -22,8 +23,16 @@ Games = tuple[GamePlan, Rollout]
 class GamePlayer:
     """Begins the games of iterations; keeps the checkpoint opponents in use on the device."""
 
-    def __init__(self, config: Config, learning: Learning, generator: Generator, store: RunStore):
+    def __init__(
+        self,
+        config: Config,
+        learning: Learning,
+        generator: Generator,
+        store: RunStore,
+        hosts: Hosts,
+    ):
         self._config = config
+        self._hosts = hosts
         self._learning = learning
         self._generator = generator
         self._store = store
@@ -43,7 +52,11 @@ class GamePlayer:
           acting_params: of the learner while it plays; on the host.
           temperature: at which networks sample.
           seed: integers that the games depend on alone.
+
+        Returns:
+          The plan of all games, and the rollout of those that this host plays.
         """
+        hosts = self._hosts
         plan = plan_games(
             source.shares,
             num_games=self._config.games_per_iteration,
@@ -52,6 +65,9 @@ class GamePlayer:
             python_agents=self._config.python_agents,
             seed=(*seed, 0),
         )
+        own = plan
+        if hosts.count > 1:
+            own = share_of_host(plan, hosts.index, hosts.count)
         self._members = {name: self._member(name) for name in source.members}
         acting = self._learning.acting(
             acting_params,
@@ -60,10 +76,11 @@ class GamePlayer:
                 seed=(*seed, 1),
                 temperature=temperature,
                 sampled_plies=sampled_plies(self._config),
+                first_group=groups_of_host(self._config.groups, hosts.index, hosts.count).start,
             ),
-            plan,
+            own,
         )
-        return Task(lambda: (plan, self._generator.generate(plan, acting)))
+        return Task(lambda: (plan, self._generator.generate(own, acting)))
 
     def _member(self, policy_hash: str) -> Any:
         if policy_hash in self._members:

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
 
 from bb_jax import Hyper
 from eval.matches import MatchResult
 from train.game_plan import GamePlan, Record, records
-from train.rollout import Rollout
 
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Played:
+    """What the metrics say of an iteration's games, of all hosts together.
+
+    Attributes:
+      outcomes: int8 [G], +1, 0 or -1 for seat 0, in the order of the plan.
+      positions: decisions recorded.
+      seconds: as in `train.generation.Rollout`; of each the longest.
+    """
+
+    outcomes: np.ndarray
+    positions: int
+    seconds: dict[str, float]
+
+
 def learning_row(
-    iteration: int, plan: GamePlan, rollout: Rollout, hyper: Hyper, measured: Mapping[str, float]
+    iteration: int, plan: GamePlan, played: Played, hyper: Hyper, measured: Mapping[str, float]
 ) -> Row:
     """Counts, coefficients, what the update measured, and the record against each opponent met."""
     row: Row = {
         "iteration": iteration,
         "games": len(plan.seeds),
-        "positions": rollout.positions,
+        "positions": played.positions,
         "train/learning_rate": hyper.learning_rate,
         "train/entropy_coef": hyper.entropy_coef,
         "train/temperature": hyper.temperature,
         **measured,
     }
-    for opponent, record in records(plan, rollout.outcomes).items():
+    for opponent, record in records(plan, played.outcomes).items():
         row |= _record_row(opponent, record)
     return row
 
@@ -53,7 +70,7 @@ def evaluation_row(results: Sequence[MatchResult]) -> Row:
 
 
 def time_row(
-    *, seconds: float, waiting: float, learning: float, evaluation: float, rollout: Rollout
+    *, seconds: float, waiting: float, learning: float, evaluation: float, played: Played
 ) -> Row:
     """Everything that cannot be reproduced.
 
@@ -62,22 +79,22 @@ def time_row(
       waiting: of them, spent waiting for games.
       learning: of them, in the update.
       evaluation: of them, in evaluating.
-      rollout: knows how long its generation took; with asynchronous generation that time overlaps
+      played: knows how long the generation took; with asynchronous generation that time overlaps
         the iteration before.
     """
     parts = {
         "waiting": waiting,
         "learning": learning,
         "evaluation": evaluation,
-        "generation": rollout.seconds["generation"],
-        "inference": rollout.seconds["inference"],
-        "simulation": rollout.seconds["simulation"],
+        "generation": played.seconds["generation"],
+        "inference": played.seconds["inference"],
+        "simulation": played.seconds["simulation"],
     }
     row: Row = {"time/stamp": datetime.now(UTC).isoformat(timespec="seconds")}
     row["time/seconds"] = seconds
     for name, value in parts.items():
         row[f"time/{name}_seconds"] = value
         row[f"time/{name}_share"] = value / seconds
-    row["time/games_per_second"] = len(rollout.outcomes) / seconds
-    row["time/positions_per_second"] = rollout.positions / seconds
+    row["time/games_per_second"] = len(played.outcomes) / seconds
+    row["time/positions_per_second"] = played.positions / seconds
     return row

@@ -32,6 +32,7 @@ from train.config import Config
 from train.display import Display
 from train.exploit import ExploitPatch
 from train.generation import Generator
+from train.hosts import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals, Task
 from train.learning import Learning
 from train.metrics import MetricsError, MetricsWriter
@@ -41,6 +42,7 @@ from train.rows import Row, evaluation_row, learning_row, time_row
 from train.run_state import GameSource, RunState
 from train.run_store import Origin, RunStore
 from train.schedules import get_entropy_coef, get_learning_rate
+from train.sharing import evaluate_part, gather_evaluation, gather_played
 
 # Purposes of random streams, so that no two of them share their numbers.
 INITIALISATION, GAMES, UPDATE, EVALUATION, EXPLOIT, FINAL_EVALUATION = range(6)
@@ -60,16 +62,18 @@ class Trainer:
         metrics: MetricsWriter,
         display: Display,
         stop: StopSignals,
+        hosts: Hosts | None = None,
     ):
         self._config = config
+        self._hosts = hosts or Hosts()
         self._store = store
         self._learning = learning
         self._generator = generator
         self._metrics = metrics
         self._display = display
         self._stop = stop
-        self._player = GamePlayer(config, learning, generator, store)
-        self._exploit = ExploitPatch(config, learning, self._player, store, stop)
+        self._player = GamePlayer(config, learning, generator, store, self._hosts)
+        self._exploit = ExploitPatch(config, learning, self._player, store, stop, self._hosts)
         self._games: Task[Games] | None = None
         # Of the exploiter that was trained since the last iteration; its row has them.
         self._exploit_seconds = 0.0
@@ -94,6 +98,7 @@ class Trainer:
 
         Raises:
           Interrupted: after a signal.
+          HostError: another host is lost or has failed.
           GenerationError, MetricsError: what the run cannot go on from.
           CheckpointError: a checkpoint cannot be written.
         """
@@ -105,9 +110,11 @@ class Trainer:
         except CheckpointError:
             raise
         except Exception as error:
-            if not isinstance(error, Interrupted):
-                # A full disk may be the very error.
-                with suppress(MetricsError):
+            # A full disk may be the very error.
+            with suppress(MetricsError):
+                if isinstance(error, HostError):
+                    self._metrics.log.error("stopped: %s", error)
+                elif not isinstance(error, Interrupted):
                     self._metrics.log.exception("stopped by an error")
             if self.state.iteration > self.state.start_iteration:
                 self._save(None)
@@ -146,6 +153,7 @@ class Trainer:
             self._games = self._begin_games(*self._next_source())
         plan, rollout = self._games.result(self._stop)
         self._games = None
+        played = gather_played(self._hosts, rollout)
         waited = time.perf_counter()
         next_source = None
         if config.async_game_generation:
@@ -164,7 +172,7 @@ class Trainer:
         learned = time.perf_counter()
 
         # Evaluation, and what the pool learns from it.
-        row = learning_row(iteration, plan, rollout, hyper, measured)
+        row = learning_row(iteration, plan, played, hyper, measured)
         row |= {f"weight/{name}": share for name, share in self._pool.shares().items()}
         results: list[MatchResult] = []
         if iteration % config.eval_frequency == 0:
@@ -186,7 +194,7 @@ class Trainer:
             waiting=waited - began,
             learning=learned - waited,
             evaluation=evaluated - learned,
-            rollout=rollout,
+            played=played,
         )
         row["time/workers_finished"] = self._generator.num_workers
         row["time/workers_replaced"] = self._generator.workers_replaced
@@ -256,9 +264,15 @@ class Trainer:
         )
 
     def _evaluate(self, policy: Any, games: int, purpose: int) -> list[MatchResult]:
-        config, seed = self._config, self._deals_seed(purpose)
-        task = Task(lambda: evaluate(policy, config.eval_opponents, games, seed, config.scoring))
-        return task.result(self._stop)
+        config, seed, hosts = self._config, self._deals_seed(purpose), self._hosts
+        opponents = config.eval_opponents
+        if hosts.count > 1:
+            task = Task(
+                lambda: evaluate_part(hosts, policy, opponents, games, seed, config.scoring)
+            )
+            return gather_evaluation(hosts, task.result(self._stop))
+        whole = Task(lambda: evaluate(policy, opponents, games, seed, config.scoring))
+        return whole.result(self._stop)
 
     def _deals_seed(self, purpose: int) -> int:
         """The same at every evaluation, so that two of them differ by the policy alone."""

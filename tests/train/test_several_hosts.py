@@ -1,0 +1,186 @@
+"""Runs on two hosts: two processes with gloo between them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.train.processes import wait_until
+from tests.train.running import REPOSITORY, metrics, train, write_config
+
+CHANGES: dict[str, Any] = {
+    "total_iterations": 4,
+    "use_exploit_patch": False,
+    "eval_games": 6,
+    "final_eval_games": 6,
+    "num_groups": 3,
+}
+
+
+class TwoHosts:
+    """`python -m train.main` on two hosts; a context manager that leaves no process."""
+
+    def __init__(self, *configs, faults=((), ()), arguments=()):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.run = configs[0].parent / "run"
+        self.processes = []
+        for index in (0, 1):
+            fault = faults[index]
+            program = ["tests.train.faults", *fault] if fault else ["train.main"]
+            command = [sys.executable, "-m", *map(str, program)]
+            command += ["--config", str(configs[index % len(configs)])]
+            command += ["--coordinator", address, "--num-processes", "2"]
+            command += ["--process-id", str(index), *arguments]
+            self.processes.append(
+                subprocess.Popen(
+                    command,
+                    cwd=REPOSITORY,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                )
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    def end(self, seconds=100.0):
+        """Exit codes and what was said on standard error, by host."""
+        said = [process.communicate(timeout=seconds)[1] for process in self.processes]
+        return [process.returncode for process in self.processes], said
+
+    def wait_for_row(self, number):
+        path = self.run / "training_metrics.jsonl"
+        wait_until(
+            lambda: (
+                (path.exists() and path.read_bytes().count(b"\n") >= number)
+                or any(process.poll() is not None for process in self.processes)
+            ),
+            f"iteration {number}",
+        )
+
+
+def assert_alike(found, expected):
+    """Rows of metrics that are equal to rounding.
+
+    Members of the pool are named by a hash of their parameters, which rounding changes: their games
+    against them are counted.
+    """
+    assert len(found) == len(expected)
+    for row, other in zip(found, expected, strict=True):
+        counts = [
+            sorted(value for key, value in each.items() if "checkpoint:" in key and "/games" in key)
+            for each in (row, other)
+        ]
+        assert counts[0] == counts[1]
+        for key in {key for each in (row, other) for key in each if "checkpoint:" not in key}:
+            value = other[key]
+            if isinstance(value, float) and key.startswith("train/"):
+                assert row[key] == pytest.approx(value, rel=1e-3, abs=1e-5), key
+            elif key != "exploit/joined":
+                assert row[key] == value, key
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The metrics of one host that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("alone")
+    result = train(write_config(folder, **CHANGES))
+    assert result.returncode == 0, result.stderr
+    return metrics(folder)
+
+
+def test_a_run_on_two_hosts_that_is_stopped_goes_on_on_one(tmp_path, alone):
+    config = write_config(tmp_path, **CHANGES)
+    # The signal comes to the host that does not write.
+    with TwoHosts(config, faults=((), ("learning", "SIGTERM", 4))) as hosts:
+        codes, said = hosts.end()
+    assert codes == [143, 143], said
+    assert said[0] == "stopped by SIGTERM on host 1; the same command goes on from here\n"
+    assert said[1] == "stopped by SIGTERM; the same command goes on from here\n"
+    assert_alike(metrics(tmp_path), alone[:3])
+    resumed = train(config)
+    assert resumed.returncode == 0, resumed.stderr
+    assert_alike(metrics(tmp_path), alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_whole_run_on_two_hosts_with_exploiters(tmp_path, finished_run, asynchronous):
+    config = write_config(tmp_path, async_game_generation=asynchronous)
+    with TwoHosts(config) as hosts:
+        codes, said = hosts.end()
+    assert codes == [0, 0], said
+    assert_alike(metrics(tmp_path), metrics(finished_run(asynchronous)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_loss_of_a_host_ends_the_other_and_the_run_goes_on(tmp_path, alone, lost):
+    endless = CHANGES | {"total_iterations": 1000, "checkpoint_frequency": 2}
+    config = write_config(tmp_path, **endless)
+    with TwoHosts(config) as hosts:
+        hosts.wait_for_row(3)
+        hosts.processes[lost].send_signal(signal.SIGKILL)
+        codes, said = hosts.end(20.0)
+    assert codes[lost] == -signal.SIGKILL
+    assert codes[1 - lost] == 2
+    ends = f"error: host {lost} of 2 was lost: its connection is closed\n"
+    assert said[1 - lost].endswith(ends)
+    if lost == 1:
+        # Nothing is lost but the iteration in progress.
+        assert said[0] == ends
+        done = len(metrics(tmp_path))
+        assert (tmp_path / "run" / "steps" / str(done)).is_dir()
+    with TwoHosts(write_config(tmp_path, **(endless | {"total_iterations": 30}))) as hosts:
+        codes, said = hosts.end()
+    assert codes == [0, 0], said
+    assert [row["iteration"] for row in metrics(tmp_path)] == list(range(1, 31))
+
+
+@pytest.mark.slow
+def test_a_host_that_hangs_is_given_up(tmp_path):
+    config = write_config(tmp_path, **(CHANGES | {"total_iterations": 1000}))
+    with TwoHosts(config, arguments=("--host-timeout", "6")) as hosts:
+        hosts.wait_for_row(2)
+        hosts.processes[1].send_signal(signal.SIGSTOP)
+        said = hosts.processes[0].communicate(timeout=30)[1]
+        hosts.processes[1].kill()
+    assert hosts.processes[0].returncode == 2
+    assert said == "error: host 1 of 2 was lost: it has been silent for 6 seconds\n"
+
+
+@pytest.mark.slow
+def test_hosts_that_do_not_fit_are_refused_before_anything_is_written(tmp_path):
+    config = write_config(tmp_path / "a", **CHANGES)
+    other = write_config(tmp_path / "b", **(CHANGES | {"seed": 7}))
+    with TwoHosts(config, other) as hosts:
+        codes, said = hosts.end()
+    assert codes == [2, 2]
+    assert all("seed is 42 on host 0 and 7 on host 1" in text for text in said)
+    few = write_config(tmp_path / "a", **(CHANGES | {"num_groups": 1}))
+    with TwoHosts(few) as hosts:
+        codes, said = hosts.end()
+    assert codes == [2, 2]
+    assert all("2 hosts cannot share 1 groups" in text for text in said)
+    # What host 0 alone can see, the others are told.
+    missing = write_config(tmp_path / "a", **(CHANGES | {"resume_from": str(tmp_path / "none@1")}))
+    with TwoHosts(missing) as hosts:
+        codes, said = hosts.end()
+    assert codes == [2, 2]
+    assert said[1].startswith("error: host 0 of 2 failed: resume_from ")
+    assert not (tmp_path / "a" / "run").exists()

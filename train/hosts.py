@@ -1,0 +1,257 @@
+"""The hosts of one run talk to each other: values, stops and losses, beside JAX's collectives.
+
+Host 0 keeps the run's folder, its metrics and its display, and holds a connection to every other
+host. What goes over it is small and never touches a device, so that it works while a collective of
+the device hangs: a signal that came to one host, the last words of one that ends, and the silence
+of one that is gone. All hosts make the same calls of `gather` and `share` in the same order.
+"""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from train.interrupt import Interrupted, StopSignals
+
+_PING_SECONDS = 2.0
+_POLL_SECONDS = 0.05
+_LEAVE_SECONDS = 5.0
+#: A host that is not heard from for this long is taken for lost.
+DEFAULT_PATIENCE = 60.0
+
+T = TypeVar("T")
+
+
+class HostError(Exception):
+    """Another host is lost or has failed; the message is one sentence that names it."""
+
+
+class Hosts:
+    """The hosts of a run: here, this process alone.
+
+    Attributes:
+      index: of this host.
+      count: hosts in all.
+    """
+
+    index = 0
+    count = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the host that writes, host 0."""
+        return self.index == 0
+
+    def gather(self, value: T) -> list[T]:
+        """The values that all hosts have given in the same call, by host.
+
+        Raises:
+          HostError: a host is lost or has failed.
+          Interrupted: one of them was told to stop.
+        """
+        return [value]
+
+    def share(self, make: Callable[[], T]) -> T:
+        """What host 0 makes, on every host; `make` is called there alone. Errors as in `gather`."""
+        return make()
+
+    def why_lost(self, seconds: float) -> str | None:
+        """The sentence on a host that is lost; waits so long for one to be noticed."""
+        return None
+
+    def leave(self, reason: str | None = None) -> None:
+        """Says goodbye, with the reason where this host ends early; waits a little for the others.
+
+        Nothing can be said or heard afterwards.
+        """
+
+
+class _Line:
+    """The connection to one host, with a thread that reads and one that writes.
+
+    Nobody waits for a host that does not read: what is to be sent lies in a queue.
+    """
+
+    def __init__(self, connection: Connection, heard: Callable[[Any], None]):
+        self._connection = connection
+        self._heard = heard
+        self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.last_heard = time.monotonic()
+        #: Set when the other side has closed the connection.
+        self.closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=function, daemon=True) for function in (self._read, self._write)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, *message: Any) -> None:
+        """Puts a message into the queue."""
+        self._outgoing.put(message)
+
+    def flush(self, seconds: float) -> None:
+        """Ends the writing; waits so long for what is in the queue to be sent."""
+        self._outgoing.put(None)
+        self._threads[1].join(seconds)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                message = self._connection.recv()
+                self.last_heard = time.monotonic()
+                if message[0] != "ping":
+                    self._heard(message)
+        except (EOFError, OSError):
+            self.closed.set()
+            self._heard(("closed",))
+
+    def _write(self) -> None:
+        with suppress(OSError):
+            while True:
+                try:
+                    message = self._outgoing.get(timeout=_PING_SECONDS)
+                except queue.Empty:
+                    message = ("ping",)
+                if message is None:
+                    return
+                self._connection.send(message)
+
+
+class ConnectedHosts(Hosts):
+    """Several hosts, in a star around host 0."""
+
+    def __init__(
+        self,
+        index: int,
+        count: int,
+        connections: Sequence[Connection],
+        stop: StopSignals,
+        patience: float = DEFAULT_PATIENCE,
+    ):
+        """Takes the connections: host 0 those to hosts 1, 2, ..., the others the one to host 0.
+
+        From here on `stop.check()` raises what concerns all hosts as well.
+        """
+        self.index = index
+        self.count = count
+        self._patience = patience
+        self._stop = stop
+        self._calls = 0
+        self._news = threading.Condition()
+        self._values: dict[tuple[int, int], Any] = {}
+        self._stopped: tuple[int, int] | None = None  # signal number, host
+        self._announced = False
+        self._lost: str | None = None
+        self._leaving: set[int] = set()
+        others = range(1, count) if index == 0 else range(1)
+        self._lines = {
+            other: _Line(connection, functools.partial(self._hear, other))
+            for other, connection in zip(others, connections, strict=True)
+        }
+        stop.watch(self.check)
+
+    def gather(self, value: T) -> list[T]:
+        self._begin_call()
+        if not self.first:
+            self._lines[0].send("value", self._calls, value)
+            return self._await((self._calls, 0))
+        values = [value, *(self._await((self._calls, other)) for other in self._lines)]
+        self._tell_all("value", self._calls, values)
+        return values
+
+    def share(self, make: Callable[[], T]) -> T:
+        self._begin_call()
+        if not self.first:
+            return self._await((self._calls, 0))
+        value = make()
+        self._tell_all("value", self._calls, value)
+        return value
+
+    def check(self) -> None:
+        """Raises what has come from other hosts; tells them of a signal that came to this one.
+
+        Raises:
+          Interrupted: another host was told to stop.
+          HostError: one is lost or has failed.
+        """
+        if self._stop.received is not None and not self._announced:
+            self._announced = True
+            self._tell_all("stop", self._stop.received, self.index)
+        if self._announced:
+            return
+        if self._stopped is not None:
+            raise Interrupted(self._stopped[0], f" on host {self._stopped[1]}")
+        now = time.monotonic()
+        for other, line in self._lines.items():
+            if now - line.last_heard > self._patience:
+                self._lose(other, f"was lost: it has been silent for {self._patience:.0f} seconds")
+        if self._lost is not None:
+            raise HostError(self._lost)
+
+    def why_lost(self, seconds: float) -> str | None:
+        with self._news:
+            self._news.wait_for(lambda: self._lost or self._stopped, seconds)
+        return self._lost
+
+    def leave(self, reason: str | None = None) -> None:
+        self._tell_all("leaving", reason)
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        for line in self._lines.values():
+            line.flush(max(0.0, deadline - time.monotonic()))
+        if self.first:
+            # JAX's coordination service runs here; whoever outlives it is aborted.
+            for line in self._lines.values():
+                line.closed.wait(max(0.0, deadline - time.monotonic()))
+
+    def _begin_call(self) -> None:
+        self._stop.check()
+        self._calls += 1
+
+    def _await(self, key: tuple[int, int]) -> Any:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: key in self._values, _POLL_SECONDS)
+                if key in self._values:
+                    return self._values.pop(key)
+            self._stop.check()
+
+    def _hear(self, other: int, message: tuple[Any, ...]) -> None:
+        """Takes a message of another host, in the thread of its line."""
+        kind = message[0]
+        if kind == "closed":
+            if other not in self._leaving:
+                self._lose(other, "was lost: its connection is closed")
+            return
+        if kind == "leaving":
+            self._leaving.add(other)
+            if message[1] is not None:
+                self._lose(other, f"failed: {message[1]}")
+            return
+        with self._news:
+            if kind == "value":
+                self._values[message[1], other] = message[2]
+            elif kind == "stop":
+                self._stopped = self._stopped or (message[1], message[2])
+            elif kind == "lost":
+                self._lost = self._lost or message[1]
+            self._news.notify_all()
+        if kind == "stop" and self.first:
+            self._tell_all(*message)
+
+    def _lose(self, other: int, what: str) -> None:
+        with self._news:
+            if self._lost is not None or self._stopped is not None:
+                return
+            self._lost = f"host {other} of {self.count} {what}"
+            self._news.notify_all()
+        self._tell_all("lost", self._lost)
+
+    def _tell_all(self, *message: Any) -> None:
+        for line in self._lines.values():
+            line.send(*message)
