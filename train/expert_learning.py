@@ -33,9 +33,7 @@ class ExpertState(NamedTuple):
 class ExpertLearning(Learning):
     """Expert iteration in the place of PPO."""
 
-    def __init__(
-        self, config: Config, devices: Sequence[jax.Device], hosts: Hosts | None = None
-    ):
+    def __init__(self, config: Config, devices: Sequence[jax.Device], hosts: Hosts | None = None):
         super().__init__(config, devices, hosts)
         expert = config.expert_config
         self._expert_step = for_any_batch(

@@ -18,9 +18,9 @@ from eval.players import as_player
 from train.checkpointing import SavedState
 from train.config import Config
 from train.config_loading import config_to_dict
-from train.rollout import Rollout
 from train.hosts import HostError, Hosts
 from train.metrics import MetricsWriter
+from train.rollout import Rollout
 from train.rows import Played, Row
 from train.run_folder import RunFolder
 from train.run_store import RunStore

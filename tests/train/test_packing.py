@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bb_jax import CheckpointError, load_policy, resolve_checkpoint
-from bb_jax.config import NetworkConfig, PPOConfig
+from bb_jax.config import NetworkConfig
 from eval import backfill
 from tests.train.processes import tree
 from tests.train.running import REPOSITORY, metrics, train, write_config
@@ -192,7 +192,7 @@ def test_the_large_network_takes_at_most_40_megabytes(tmp_path, state, moments):
     from bb_jax import build_network, init_state
 
     network = NetworkConfig()
-    learner = jax.eval_shape(lambda: init_state(build_network(network), PPOConfig(), 0))
+    learner = jax.eval_shape(lambda: init_state(build_network(network), 0))
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), learner)
     config = state.host["config"] | {"network_config": vars(network)}
     file = tmp_path / "large.policy"

@@ -129,6 +129,18 @@ def test_a_whole_run_on_two_hosts_with_exploiters(tmp_path, finished_run, asynch
 
 
 @pytest.mark.slow
+def test_expert_iteration_on_two_hosts(tmp_path):
+    expert = CHANGES | {"algorithm": "expert_iteration", "expert_config": {"minibatch_size": 64}}
+    for folder in ("one", "two"):
+        write_config(tmp_path / folder, **expert)
+    assert train(tmp_path / "one" / "config.yaml").returncode == 0
+    with TwoHosts(tmp_path / "two" / "config.yaml") as hosts:
+        codes, said = hosts.end()
+    assert codes == [0, 0], said
+    assert_alike(metrics(tmp_path / "two"), metrics(tmp_path / "one"))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [0, 1])
 def test_the_loss_of_a_host_ends_the_other_and_the_run_goes_on(tmp_path, alone, lost):
     endless = CHANGES | {"total_iterations": 1000, "checkpoint_frequency": 2}
