@@ -14,6 +14,7 @@ import numpy as np
 from bb_jax import distributions, features
 from bb_jax.afterstates import Afterstates, expand_parts, first_and_rank
 from bb_jax.networks import MARGIN_UNIT, Network, evaluate, objective
+from bb_jax.placement import uploads
 
 Params = Any
 
@@ -123,14 +124,16 @@ def make_expert_step(
                 f"a batch of {size} observations cannot be spread over {len(devices)} devices"
             )
         parts = observations.reshape(len(devices), size // len(devices), -1)
-        choice = compiled(
-            params,
-            parts,
-            expand_parts(parts),
-            np.asarray(key, np.uint32),
-            np.float32(temperature),
-            np.int32(sampled_plies),
-        )
+        afterstates = expand_parts(parts)
+        with uploads():
+            choice = compiled(
+                params,
+                parts,
+                afterstates,
+                np.asarray(key, np.uint32),
+                np.float32(temperature),
+                np.int32(sampled_plies),
+            )
         return jax.tree.map(lambda part: part.reshape(size, *part.shape[2:]), choice)
 
     return step

@@ -16,7 +16,7 @@ from bb_jax.config import ExpertConfig
 from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
 from bb_jax.networks import Network, evaluate
 from bb_jax.optimizer import apply_gradients, make_optimizer
-from bb_jax.placement import local, replicate
+from bb_jax.placement import local, replicate, uploads
 
 _AXIS = "d"
 
@@ -200,9 +200,9 @@ def make_expert_update(
             np.float32(hyper.temperature),
             np.int32(hyper.sampled_plies),
         )
-        new_state, metrics = compiled(
-            state, Lessons(*map(split, lessons)), np.int32(steps), scalars
-        )
+        parts = Lessons(*map(split, lessons))
+        with uploads():
+            new_state, metrics = compiled(state, parts, np.int32(steps), scalars)
         return new_state, metrics
 
     return update

@@ -13,6 +13,7 @@ import numpy as np
 from bb_jax import distributions, features
 from bb_jax.afterstates import Afterstates, evaluate_positions, make_afterstates
 from bb_jax.networks import Network
+from bb_jax.placement import uploads
 
 Params = Any
 PolicyStep = Callable[[Params, np.ndarray, Any, Any, Any], jax.Array]
@@ -98,14 +99,16 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
                 f"a batch of {size} observations cannot be spread over {len(devices)} devices"
             )
         parts = observations.reshape(len(devices), size // len(devices), -1)
-        result = compiled(
-            params,
-            parts,
-            make_afterstates(network, parts),
-            np.asarray(key, np.uint32),
-            np.float32(temperature),
-            np.int32(sampled_plies),
-        )
+        afterstates = make_afterstates(network, parts)
+        with uploads():
+            result = compiled(
+                params,
+                parts,
+                afterstates,
+                np.asarray(key, np.uint32),
+                np.float32(temperature),
+                np.int32(sampled_plies),
+            )
         return result.reshape(2, size)
 
     return step

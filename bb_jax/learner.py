@@ -21,7 +21,7 @@ from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
 from bb_jax.networks import Network
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
-from bb_jax.placement import local, replicate
+from bb_jax.placement import local, replicate, uploads
 from bb_jax.proximal import prepare_batch
 from bb_jax.rollouts import PaddedRollout, Rollout, pad_rollout
 
@@ -362,7 +362,8 @@ def make_update(
         )
         if any(getattr(leaf, "sharding", None) != replicated for leaf in jax.tree.leaves(state)):
             state = replicate(state, devices)
-        new_state, metrics = compiled(state, parts, scalars, np.asarray(key, np.uint32))
+        with uploads():
+            new_state, metrics = compiled(state, parts, scalars, np.asarray(key, np.uint32))
         return new_state, metrics
 
     return update

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -38,6 +39,16 @@ def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
       devices: all devices of all processes by default.
     """
     devices = tuple(devices) if devices is not None else tuple(jax.devices())
-    copies = _copier(devices)(tree, np.zeros(len(local(devices)), np.int8))
+    with uploads():
+        copies = _copier(devices)(tree, np.zeros(len(local(devices)), np.int8))
     # Until then the computation may still read numpy memory.
     return jax.block_until_ready(copies)
+
+
+def uploads() -> AbstractContextManager[None]:
+    """Where arrays of the host become arguments of a compiled function.
+
+    JAX counts that as an implicit transfer. With its transfer guard set to "disallow" everywhere
+    else, an iteration transfers at the places marked so and at those that say `jax.device_get`.
+    """
+    return jax.transfer_guard_host_to_device("allow")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
 from train.rollout import Rollout
@@ -146,7 +147,7 @@ class Acting:
         packed = self._policy_step(params, rows, key, self._temperature, self._sampled_plies)
 
         def result() -> tuple[np.ndarray, np.ndarray]:
-            actions, log_probs = np.asarray(packed)
+            actions, log_probs = jax.device_get(packed)
             return actions, log_probs.view(np.float32)
 
         return result

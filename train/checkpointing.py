@@ -274,7 +274,7 @@ def to_arrays(tree: Any) -> dict[str, Any]:
     The copy matters: on a CPU an array fetched from the device may be its very buffer, which the
     next update overwrites.
     """
-    state = serialization.to_state_dict(tree)
+    state = jax.device_get(serialization.to_state_dict(tree))
     return jax.tree.map(lambda leaf: np.array(leaf, copy=True), state)
 
 

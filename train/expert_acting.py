@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from bb_jax.expert import ExpertStep
@@ -65,17 +66,18 @@ class ExpertActing(Acting):
         places = trajectories[trajectories >= 0], turns >> 1
 
         def result() -> tuple[np.ndarray, np.ndarray]:
-            self._record.best[places] = np.asarray(choice.best)[slots]
-            self._record.values[places] = np.asarray(choice.values)[slots]
-            self._record.played_values[places] = np.asarray(choice.played_values)[slots]
-            self._record.policy[places] = np.asarray(choice.policy)[slots]
-            return np.asarray(choice.actions), np.zeros(len(waiting.deciders), np.float32)
+            found = jax.device_get(choice)
+            self._record.best[places] = found.best[slots]
+            self._record.values[places] = found.values[slots]
+            self._record.played_values[places] = found.played_values[slots]
+            self._record.policy[places] = found.policy[slots]
+            return found.actions, np.zeros(len(waiting.deciders), np.float32)
 
         return result
 
     def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Pass:
         choice = self._choose(params, rows, key)
-        return lambda: (np.asarray(choice.actions), np.zeros(len(rows), np.float32))
+        return lambda: (jax.device_get(choice.actions), np.zeros(len(rows), np.float32))
 
     def _choose(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Any:
         return self._policy_step(params, rows, key, self._temperature, self._sampled_plies)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from bb_jax import Hyper, LearnerState
+from bb_jax.devices import DeviceError
 from bb_jax.expert import make_expert_step
 from bb_jax.expert_update import Lessons, make_expert_update
 from train.acting import Acting, ActingSettings
@@ -45,7 +47,13 @@ class ExpertLearning(Learning):
                 devices,
             ),
             len(devices),
+            axis=0,
         )
+        if expert.minibatch_size % len(self._all_devices):
+            raise DeviceError(
+                f"expert_config.minibatch_size ({expert.minibatch_size}) cannot be spread evenly "
+                f"over {len(self._all_devices)} devices"
+            )
         self._expert_update = make_expert_update(self._network, expert, self._all_devices)
 
     def acting(
@@ -61,6 +69,7 @@ class ExpertLearning(Learning):
             self._trajectories,
         )
 
+    @partial(jax.profiler.annotate_function, name="update")
     def learn(
         self, state: ExpertState, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
     ) -> tuple[ExpertState, dict[str, float]]:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -97,6 +98,7 @@ class Generator:
         """Workers that died and were replaced since the start."""
         return self._actors.replaced
 
+    @partial(jax.profiler.annotate_function, name="games")
     def generate(self, plan: GamePlan, acting: Acting) -> Rollout:
         """Plays all games of a plan to their end.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -49,7 +50,9 @@ class Learning:
         self._trajectories = host_trajectories(config, self._hosts.count)
         all_devices = devices if self._hosts.count == 1 else devices_of_all_hosts()
         self._network = build_network(config.network_config, config.scoring)
-        self._policy_step = for_any_batch(make_policy_step(self._network, devices), len(devices))
+        self._policy_step = for_any_batch(
+            make_policy_step(self._network, devices), len(devices), axis=1
+        )
         self._update = make_update(
             self._network,
             config.ppo_config,
@@ -93,6 +96,7 @@ class Learning:
         """Parameters from their arrays, on the devices; errors as in `state_of`."""
         return jax.device_put(from_arrays(self._template.params, arrays, what), self._replicated)
 
+    @partial(jax.profiler.annotate_function, name="update")
     def learn(
         self, state: Any, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
     ) -> tuple[Any, dict[str, float]]:
@@ -146,7 +150,7 @@ class Learning:
                 rows = observations[start : start + _EVALUATION_BATCH]
                 padded = np.zeros((_EVALUATION_BATCH, OBSERVATION_SIZE), np.uint8)
                 padded[: len(rows)] = rows
-                packed = np.asarray(self._policy_step(placed, padded, key, 1.0, 0))
+                packed = jax.device_get(self._policy_step(placed, padded, key, 1.0, 0))
                 actions[start : start + len(rows)] = packed[0, : len(rows)]
             return actions
 
@@ -156,8 +160,14 @@ class Learning:
         return jax.device_put(tree, self._replicated)
 
 
-def for_any_batch(step: Any, num_devices: int) -> Any:
-    """A policy step for batches of any size: they are filled up to a multiple of the devices."""
+def for_any_batch(step: Any, num_devices: int, axis: int) -> Any:
+    """A policy step for batches of any size: they are filled up to a multiple of the devices.
+
+    Args:
+      step: the policy step.
+      num_devices: that it is spread over.
+      axis: of its results that runs over the rows.
+    """
 
     def padded_step(
         params: Any, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
@@ -167,6 +177,11 @@ def for_any_batch(step: Any, num_devices: int) -> Any:
         if missing:
             observations = np.pad(observations, ((0, missing), (0, 0)))
         result = step(params, observations, key, temperature, sampled_plies)
-        return jax.tree.map(lambda leaf: leaf[..., :rows], result) if missing else result
+        if missing:
+            # Unlike an index, its bounds are not transferred.
+            result = jax.tree.map(
+                lambda leaf: jax.lax.slice_in_dim(leaf, 0, rows, axis=axis), result
+            )
+        return result
 
     return padded_step

@@ -7,6 +7,9 @@ and returns a Python float. A continued run counts from its start: it passes
 
 from functools import lru_cache
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 DECAY_TYPES = ("linear", "cosine", "none")
@@ -95,14 +98,22 @@ def _remaining(iteration: int, total: int, decay_type: str) -> float:
         return 0.0
     if iteration <= 0:
         return 1.0
-    return float(_unit_schedule(total, decay_type)(iteration))
+    return float(_unit_schedule(total, decay_type)[iteration])
 
 
 @lru_cache(maxsize=16)
-def _unit_schedule(total: int, decay_type: str) -> optax.Schedule:
+def _unit_schedule(total: int, decay_type: str) -> np.ndarray:
+    """float32 [total], at every iteration: computed one by one, each would wait for the device."""
+    with jax.transfer_guard("allow"):
+        return _computed(total, decay_type)
+
+
+def _computed(total: int, decay_type: str) -> np.ndarray:
     if decay_type == "cosine":
-        return optax.cosine_decay_schedule(init_value=1.0, decay_steps=total)
-    return optax.linear_schedule(init_value=1.0, end_value=0.0, transition_steps=total)
+        schedule = optax.cosine_decay_schedule(init_value=1.0, decay_steps=total)
+    else:
+        schedule = optax.linear_schedule(init_value=1.0, end_value=0.0, transition_steps=total)
+    return np.asarray(schedule(jnp.arange(total)))
 
 
 def _unknown(decay_type: str, valid: tuple[str, ...]) -> str:

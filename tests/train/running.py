@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
 
 SMALL = """
@@ -94,3 +96,24 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "run" / "training_metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows]
+
+
+def assert_alike(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """Rows of metrics that are equal to rounding.
+
+    Members of the pool are named by a hash of their parameters, which rounding changes: their games
+    against them are counted.
+    """
+    assert len(found) == len(expected)
+    for row, other in zip(found, expected, strict=True):
+        counts = [
+            sorted(value for key, value in each.items() if "checkpoint:" in key and "/games" in key)
+            for each in (row, other)
+        ]
+        assert counts[0] == counts[1]
+        for key in {key for each in (row, other) for key in each if "checkpoint:" not in key}:
+            value = other[key]
+            if isinstance(value, float) and key.startswith("train/"):
+                assert row[key] == pytest.approx(value, rel=1e-3, abs=1e-5), key
+            elif key != "exploit/joined":
+                assert row[key] == value, key

@@ -1,24 +1,63 @@
 """A run spread over several devices; the CPU stands in for them."""
 
+from typing import Any
+
 import pytest
 
-from tests.train.running import metrics, run_python, write_config
+from tests.train.running import assert_alike, metrics, run_python, train, write_config
+
+SHORT: dict[str, Any] = {
+    "total_iterations": 4,
+    "use_exploit_patch": False,
+    "final_eval_games": 2,
+    "eval_games": 6,
+    "expert_config": {"minibatch_size": 60},
+}
+
+
+def devices(number: int) -> dict[str, Any]:
+    return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={number}"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("devices", [2, 3])
-def test_any_number_of_devices_gives_the_same_to_rounding(tmp_path, finished_run, devices):
+@pytest.mark.parametrize("number", [2, 3])
+def test_any_number_of_devices_gives_the_same_to_rounding(tmp_path, finished_run, number):
     # Neither the 16 slots of a group nor the rows of an evaluation are a multiple of three.
     config = write_config(tmp_path, async_game_generation=False)
     result = run_python(
         *("-m", "tests.train.faults", "between", "SIGTERM", 2, "--config", config),
-        XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}",
+        **devices(number),
     )
     assert result.returncode == 143, result.stderr
-    found, expected = metrics(tmp_path)[0], metrics(finished_run(False))[0]
-    assert found.keys() == expected.keys()
-    for key, value in expected.items():
-        if not isinstance(value, float) or key.startswith("met/"):
-            assert found[key] == value, key
-        else:
-            assert found[key] == pytest.approx(value, rel=1e-3, abs=1e-4), key
+    assert_alike(metrics(tmp_path)[:1], metrics(finished_run(False))[:1])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "first", "second"),
+    [
+        ("ppo", 3, 1),
+        pytest.param("ppo", 1, 4, marks=pytest.mark.slow),
+        pytest.param("expert_iteration", 4, 3, marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_moves_from_a_number_of_devices_to_another(tmp_path, algorithm, first, second):
+    one = write_config(tmp_path / "one", algorithm=algorithm, **SHORT)
+    result = train(one)
+    assert result.returncode == 0, result.stderr
+
+    moved = write_config(tmp_path / "moved", algorithm=algorithm, **SHORT)
+    struck = ("-m", "tests.train.faults", "between", "SIGTERM", 2, "--config", moved)
+    assert run_python(*struck, **devices(first)).returncode == 143
+    result = run_python("-m", "train.main", "--config", moved, **devices(second))
+    assert result.returncode == 0, result.stderr
+    assert_alike(metrics(tmp_path / "moved"), metrics(tmp_path / "one"))
+
+
+def test_a_minibatch_that_devices_cannot_share_is_refused(tmp_path):
+    config = write_config(
+        tmp_path, algorithm="expert_iteration", expert_config={"minibatch_size": 64}
+    )
+    result = run_python("-m", "train.main", "--config", config, **devices(3))
+    assert result.returncode == 2
+    expected = "error: expert_config.minibatch_size (64) cannot be spread evenly over 3 devices\n"
+    assert result.stderr == expected

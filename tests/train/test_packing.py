@@ -99,7 +99,12 @@ def test_another_run_starts_from_it_and_writes_nothing_there(tmp_path, packed):
     assert row["iteration"] == 7
     start = find_start(load_config(config))
     assert start.source is None
-    assert start.origin.state.pool == {"members": [], "exploiters": [], "win_rates": {}}
+    assert start.origin.state.pool == {
+        "members": [],
+        "exploiters": [],
+        "win_rates": {},
+        "fixed": [],
+    }
     assert row["total/games"] == start.origin.state.totals.games + 40
     assert tree(packed.parents[1]) == before
     # Its own name does as well.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.train.processes import wait_until
-from tests.train.running import REPOSITORY, metrics, train, write_config
+from tests.train.running import REPOSITORY, assert_alike, metrics, train, write_config
 
 CHANGES: dict[str, Any] = {
     "total_iterations": 4,
@@ -72,27 +72,6 @@ class TwoHosts:
             ),
             f"iteration {number}",
         )
-
-
-def assert_alike(found, expected):
-    """Rows of metrics that are equal to rounding.
-
-    Members of the pool are named by a hash of their parameters, which rounding changes: their games
-    against them are counted.
-    """
-    assert len(found) == len(expected)
-    for row, other in zip(found, expected, strict=True):
-        counts = [
-            sorted(value for key, value in each.items() if "checkpoint:" in key and "/games" in key)
-            for each in (row, other)
-        ]
-        assert counts[0] == counts[1]
-        for key in {key for each in (row, other) for key in each if "checkpoint:" not in key}:
-            value = other[key]
-            if isinstance(value, float) and key.startswith("train/"):
-                assert row[key] == pytest.approx(value, rel=1e-3, abs=1e-5), key
-            elif key != "exploit/joined":
-                assert row[key] == value, key
 
 
 @pytest.fixture(scope="module")
