@@ -61,7 +61,8 @@ class NetworkConfig:
     hidden_layers: tuple[int, ...] = (256, 64)
     afterstates: bool = False
     separate_policy: bool = False
-    compute_dtype: str = "float32"
+    # The parameters are the same ones, so a run may move from a GPU to a CPU and back.
+    compute_dtype: str = dataclasses.field(default="auto", metadata={"may_change": True})
 
     def __post_init__(self) -> None:
         _check(self.kind in NETWORK_KINDS, "kind", "transformer or mlp", self.kind)

@@ -67,7 +67,7 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     try:
         if cluster is not None:
             hosts = connect_hosts(cluster, stop)
-        _train(config, options.resume, stop, hosts)
+        _train(config, options, stop, hosts)
     except (
         CheckpointError, DeviceError, EvaluationError, GenerationError, HostError, MetricsError
     ) as error:  # fmt: skip
@@ -112,10 +112,20 @@ def _parser() -> argparse.ArgumentParser:
         help="go on from this checkpoint of the run instead of the newest; later ones are removed",
     )  # fmt: skip
     parser.add_argument("--device", help="auto, cpu or cuda; overrides the configuration")
+    parser.add_argument(
+        "--profile", type=_count, nargs="?", const=3, default=0, metavar="N",
+        help="trace N iterations (default: 3), once they are warm, into the run's folder",
+    )  # fmt: skip
     from train.distributed import add_options
 
     add_options(parser)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of iterations")
+    return int(text)
 
 
 def _step(text: str) -> int | None:
@@ -163,7 +173,7 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _train(config: Config, resume_step: int | None, stop: StopSignals, hosts: Hosts) -> None:
+def _train(config: Config, options: argparse.Namespace, stop: StopSignals, hosts: Hosts) -> None:
     from bb_jax.devices import select_devices
     from eval.agents import is_agent_specification, load_agent
 
@@ -180,15 +190,15 @@ def _train(config: Config, resume_step: int | None, stop: StopSignals, hosts: Ho
     if hosts.count > 1:
         check_hosts(hosts, config, len(devices))
     if hosts.first:
-        _lead(config, resume_step, devices, stop, hosts)
+        _lead(config, options, devices, stop, hosts)
         return
     origin: Any = hosts.share(lambda: None)
     if origin is not None:
-        _run(config, devices, FollowerStore(config, hosts), origin, stop, hosts)
+        _run(config, devices, FollowerStore(config, hosts), origin, stop, hosts, profile=0)
 
 
 def _lead(
-    config: Config, resume_step: int | None, devices: Any, stop: StopSignals, hosts: Hosts
+    config: Config, options: argparse.Namespace, devices: Any, stop: StopSignals, hosts: Hosts
 ) -> None:
     """Begins or resumes the run and trains; other hosts learn where it begins, or None."""
     from bb_jax import CheckpointError
@@ -196,7 +206,7 @@ def _lead(
     from train.run_store import find_start
     from train.sharing import LeaderStore
 
-    folder = RunFolder(config.run_dir)
+    folder, resume_step = RunFolder(config.run_dir), options.resume
     resuming = folder.has_steps()
     if resume_step is not None and not resuming:
         raise CheckpointError(f"{folder.path} has no checkpoints to resume from")
@@ -209,7 +219,7 @@ def _lead(
             hosts.share(lambda: None)
             return
         hosts.share(lambda: origin)
-        _run(config, devices, store, origin, stop, hosts)
+        _run(config, devices, store, origin, stop, hosts, profile=options.profile)
     finally:
         store.close()
 
@@ -232,7 +242,13 @@ def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
 
 
 def _run(
-    config: Config, devices: Any, store: RunStore, origin: Origin, stop: StopSignals, hosts: Hosts
+    config: Config,
+    devices: Any,
+    store: RunStore,
+    origin: Origin,
+    stop: StopSignals,
+    hosts: Hosts,
+    profile: int,
 ) -> None:
     from train.display import Display
     from train.expert_learning import ExpertLearning
@@ -240,6 +256,7 @@ def _run(
     from train.generation import GenerationShape, Generator
     from train.learning import Learning
     from train.metrics import MetricsWriter
+    from train.profiling import FOLDER, Profiler
     from train.sharing import FollowerMetrics
     from train.trainer import Trainer
 
@@ -279,6 +296,7 @@ def _run(
             "%s %s on %s, %d hosts", config.experiment_name, begins, devices, hosts.count
         )
         display.message(f"{config.experiment_name} {begins} on {_named(devices, hosts)}.")
+        profiler = Profiler(store.folder.path / FOLDER, profile, display.message)
         trainer = Trainer(
             config,
             origin,
@@ -289,8 +307,10 @@ def _run(
             display=display,
             stop=stop,
             hosts=hosts,
+            before_iteration=profiler.before_iteration,
         )
         trainer.run()
+        profiler.close()
         results = trainer.final_evaluation()
         metrics.log.info("finished")
     if hosts.first:

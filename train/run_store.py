@@ -369,8 +369,8 @@ def _check_architecture(saved_config: dict[str, Any], config: Config, descriptio
         f"{changed.key} is {changed.old!r} there and {changed.new!r} in this configuration"
         for changed in differences(saved_config, config_to_dict(config))
         if changed.key.startswith("network_config.") or changed.key == "scoring"
-        # Dropout has no parameters, so another value fits.
-        if changed.key != "network_config.dropout"
+        # Neither has parameters, so another value fits.
+        if changed.key not in ("network_config.dropout", "network_config.compute_dtype")
     ]
     if different:
         raise CheckpointError(f"{description} is of another architecture: {', '.join(different)}")

@@ -18,6 +18,7 @@ functions of (seed, start, iteration), so nothing else is needed for the same ga
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -63,8 +64,10 @@ class Trainer:
         display: Display,
         stop: StopSignals,
         hosts: Hosts | None = None,
+        before_iteration: Callable[[], None] | None = None,
     ):
         self._config = config
+        self._before_iteration = before_iteration or (lambda: None)
         self._hosts = hosts or Hosts()
         self._store = store
         self._learning = learning
@@ -105,6 +108,7 @@ class Trainer:
         try:
             while self.state.iteration < self._config.total_iterations:
                 self._patch_exploits()
+                self._before_iteration()
                 self._iterate()
             self._store.wait()
         except CheckpointError:
