@@ -72,7 +72,15 @@ def algorithm_variants(config: Config) -> list[Variant]:
     ]
 
 
+def activation_variants(config: Config) -> list[Variant]:
+    """The configuration with activations of each type; parameters are float32 in both."""
+    return [
+        Variant(name, {"network_config.compute_dtype": name}) for name in ("float32", "bfloat16")
+    ]
+
+
 STUDIES: dict[str, Callable[[Config], list[Variant]]] = {
     "parts": part_variants,
     "algorithms": algorithm_variants,
+    "activations": activation_variants,
 }

@@ -1,10 +1,10 @@
 """What each part of the learning machinery is worth: `python -m benchmarks.learning_curves`.
 
-The quickstart as it is and with one factor changed at a time (`--study parts`), or under each
-algorithm (`--study algorithms`), all with the same training time and several seeds, evaluated
-against all ten opponents on the way. Results are stored after every run;
-the same command goes on with the runs that are missing, and shows the table and the curves of those
-that are there.
+The quickstart as it is and with one factor changed at a time (`--study parts`), under each
+algorithm (`--study algorithms`), or with each type of activations (`--study activations`), all with
+the same training time and several seeds, evaluated against all ten opponents on the way. Results
+are stored after every run; the same command goes on with the runs that are missing, and shows the
+table and the curves of those that are there.
 
 Training time is that of the iterations and the exploiters, without the evaluations. A run is not
 cut off when its time is over, since its learning rate and entropy coefficient fall over the whole

@@ -1,0 +1,374 @@
+"""How busy a GPU is kept: `python -m benchmarks.gpu`.
+
+Four tables for a configuration (the large network's by default), in float32 and in bfloat16: whole
+iterations of the trainer with what their time goes into, inference by batch size, the update alone
+against the device's peak, and the memory that the compiled update needs. It runs on a CPU as well,
+with `--games 64 --rows 256,1024`, where what only a GPU has is "n/a".
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.model_flops import forward_flops, peak_tflops, update_flops
+from benchmarks.trainer import WARM_UP, Case, measure
+from train.config import Config
+from train.config_loading import ConfigError, load_config
+from train.rows import Row
+
+PARTS = ("trainer", "inference", "update", "memory")
+DTYPES = ("float32", "bfloat16")
+_SAMPLE_MILLISECONDS = 200
+# Of a game, about: both seats of the self-play half, decided games stopped.
+_POSITIONS_A_TRAJECTORY = 10
+
+
+class GpuSampler:
+    """Utilisation and memory of GPU 0 while it is entered, by nvidia-smi; nothing without one."""
+
+    def __init__(self) -> None:
+        self._samples: list[tuple[float, float, float]] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> GpuSampler:
+        command = [
+            "nvidia-smi", "--id=0", "--query-gpu=utilization.gpu,memory.used",
+            "--format=csv,noheader,nounits", f"--loop-ms={_SAMPLE_MILLISECONDS}",
+        ]  # fmt: skip
+        try:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        except OSError:
+            return self
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def _read(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                busy, megabytes = (float(part) for part in line.split(","))
+            except ValueError:
+                continue
+            self._samples.append((time.time(), busy, megabytes))
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def busy(self, begin: float, end: float) -> str:
+        """Mean utilisation between two times, in percent: time with any kernel running."""
+        inside = [busy for when, busy, _ in self._samples if begin <= when <= end]
+        return f"{np.mean(inside):.0f} %" if inside else "n/a"
+
+    @property
+    def peak(self) -> str:
+        """The most memory in use at any time."""
+        most = max((memory for _, _, memory in self._samples), default=None)
+        return "n/a" if most is None else f"{most / 1024:.1f} GiB"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("--config", default="configs/iter0_to_600.yaml", metavar="FILE")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--games", type=int, metavar="N", help="games an iteration, instead")
+    parser.add_argument("--iterations", type=int, default=8, help="measured (default: 8)")
+    parser.add_argument(
+        "--rows", default="1024,4096,16384,65536", help="batch sizes of the inference table"
+    )
+    parser.add_argument("--dtypes", default=",".join(DTYPES), help="(default: %(default)s)")
+    parser.add_argument(
+        "--only", default=",".join(PARTS), metavar="PARTS", help="(default: %(default)s)"
+    )
+    return parser
+
+
+def _overrides(options: argparse.Namespace, dtype: str) -> list[str]:
+    overrides = [*options.set, f"network_config.compute_dtype={dtype}"]
+    if options.games:
+        config = load_config(options.config, options.set)
+        groups = max(1, min(config.num_groups, options.games // 16))
+        overrides += [f"games_per_iteration={options.games}", f"num_groups={groups}"]
+    return overrides
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the parts and prints their tables; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    parts, dtypes = options.only.split(","), options.dtypes.split(",")
+    for name, valid in [*((part, PARTS) for part in parts), *((dtype, DTYPES) for dtype in dtypes)]:
+        if name not in valid:
+            print(f"error: there is no {name!r}, but {', '.join(valid)}", file=sys.stderr)
+            return 2
+    try:
+        configs = {
+            dtype: load_config(options.config, _overrides(options, dtype)) for dtype in dtypes
+        }
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console = Console(width=150)
+    if "trainer" in parts:
+        # In processes of their own, and before this one takes the GPU.
+        console.print(_trainer_table(options, configs))
+    if parts != ["trainer"]:
+        from bb_jax.devices import select_devices
+
+        devices = select_devices(next(iter(configs.values())).device)[:1]
+        console.print(f"{_environment(devices[0].device_kind)}\n")
+        rows = [int(part) for part in options.rows.split(",")]
+        makers: dict[str, Callable[[], Table]] = {
+            "inference": lambda: _inference_table(configs, devices, rows),
+            "update": lambda: _update_table(configs, devices),
+            "memory": lambda: _memory_table(configs, devices),
+        }
+        for part in parts:
+            if part in makers:
+                console.print(makers[part]())
+    return 0
+
+
+def _environment(device_kind: str) -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "jaxlib", "flax"))
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    cores = os.cpu_count()
+    return f"{today}, {device_kind}, {cores} cores, Python {platform.python_version()}, {versions}"
+
+
+# ---------------------------------------------------------------------------------------------
+# Whole iterations
+# ---------------------------------------------------------------------------------------------
+
+
+def _trainer_table(options: argparse.Namespace, configs: dict[str, Config]) -> Table:
+    table = Table(box=None, title="Iterations of the trainer, seconds each (medians)")
+    headers = (
+        "activations", "games", "iteration", "generation", "inference", "learning", "waiting",
+        "positions/s", "GPU busy", "GPU memory",
+    )  # fmt: skip
+    for header in headers:
+        table.add_column(header, justify="left" if header == "activations" else "right")
+    # Memory as it is needed, so that its peak says something.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    for dtype, config in configs.items():
+        # Without early stopping all epochs are paid for.
+        overrides = (*_overrides(options, dtype), "ppo_config.target_kl=null")
+        case = Case(dtype, options.config, overrides, options.iterations)
+        with tempfile.TemporaryDirectory() as folder, GpuSampler() as sampler:
+            rows = measure(case, Path(folder) / "run")
+        begin, end = (datetime.fromisoformat(str(rows[i]["time/stamp"])) for i in (0, -1))
+        parts = ("", "generation_", "inference_", "learning_", "waiting_")
+        medians = [
+            np.median([float(row[f"time/{part}seconds"] or 0) for row in rows]) for part in parts
+        ]
+        speed = np.median([float(row["time/positions_per_second"] or 0) for row in rows])
+        table.add_row(
+            dtype,
+            f"{config.games_per_iteration:,}",
+            *(f"{seconds:.2f}" for seconds in medians),
+            f"{speed:,.0f}",
+            sampler.busy(begin.timestamp(), end.timestamp() + 1),
+            sampler.peak,
+        )
+    table.caption = (
+        f"{options.iterations} iterations after {WARM_UP} that compile; generation overlaps the "
+        "learning of the iteration before, inference is a part of it"
+    )
+    return table
+
+
+def _median(rows: list[Row], key: str) -> float:
+    return float(np.median([float(row[key] or 0) for row in rows]))
+
+
+# ---------------------------------------------------------------------------------------------
+# The device alone
+# ---------------------------------------------------------------------------------------------
+
+
+def _timed(call: Callable[[], object], seconds: float = 2.0) -> float:
+    """Seconds of a call, the median over some; the first, which compiles, does not count."""
+    call()
+    durations: list[float] = []
+    while sum(durations) < seconds and len(durations) < 30:
+        began = time.perf_counter()
+        call()
+        durations.append(time.perf_counter() - began)
+    return float(np.median(durations))
+
+
+def _random_rows(count: int) -> np.ndarray:
+    """Observations uint8 [count, 19] from random games."""
+    from bb_sim import GameBatch
+
+    batch = GameBatch(-(-count // 24))
+    batch.reset(np.arange(batch.num_games, dtype=np.uint64))
+    rows = []
+    while not batch.terminal.all():
+        rows.append(batch.observations().copy())
+        batch.step_random()
+    return np.concatenate(rows)[:count]
+
+
+def _inference_table(configs: dict[str, Config], devices: Sequence[Any], sizes: list[int]) -> Table:
+    from bb_jax import build_network, init_params, make_policy_step
+    from bb_jax.placement import replicate
+
+    table = Table(box=None, title="Inference: uploading rows, choosing, fetching actions")
+    for header in ("activations", "rows", "milliseconds", "positions/s", "of peak"):
+        table.add_column(header, justify="left" if header == "activations" else "right")
+    for dtype, config in configs.items():
+        network = build_network(config.network_config, config.scoring)
+        step = make_policy_step(network, devices)
+        params = replicate(init_params(network, 0), devices)
+        key = np.zeros(2, np.uint32)
+        for size in sizes:
+            rows = np.resize(_random_rows(min(size, 4096)), (size, 19))
+            act = functools.partial(step, params, rows, key, 1.0, 24)
+            seconds = _timed(functools.partial(_fetched, act))
+            flops = size * forward_flops(config.network_config) / seconds
+            table.add_row(
+                dtype,
+                f"{size:,}",
+                f"{1e3 * seconds:.2f}",
+                f"{size / seconds:,.0f}",
+                _of_peak(flops, devices[0], dtype),
+            )
+    return table
+
+
+def _fetched(act: Callable[[], Any]) -> np.ndarray:
+    return np.asarray(act())
+
+
+def _of_peak(flops: float, device: Any, dtype: str) -> str:
+    peak = peak_tflops(device.device_kind, dtype)
+    return "n/a" if peak is None else f"{100 * flops / (peak * 1e12):.1f} %"
+
+
+def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
+    """The update, its state, a rollout of the usual size, and its compiled function."""
+    import dataclasses
+
+    import jax
+
+    from bb_jax import Rollout, build_network, init_state, make_update
+
+    captured = []
+    original = jax.pmap
+
+    def capturing(function: Any, *arguments: Any, **options: Any) -> Any:
+        compiled = original(function, *arguments, **options)
+        if getattr(function, "__name__", "") == "update_on_device":
+            captured.append(compiled)
+        return compiled
+
+    network = build_network(config.network_config, config.scoring)
+    ppo = dataclasses.replace(config.ppo_config, target_kl=None)
+    with mock.patch.object(jax, "pmap", capturing):
+        update = make_update(network, ppo, config.max_trajectories, devices)
+    count, steps = int(1.5 * config.games_per_iteration), 12
+    count = min(count, config.max_trajectories)
+    rows = np.resize(_random_rows(min(count * steps, 100_000)), (count, steps, 19))
+    legal = np.unpackbits(rows[..., 14:19], axis=-1, bitorder="little")[..., :33]
+    rollout = Rollout(
+        observations=rows,
+        actions=legal.argmax(-1).astype(np.uint8),
+        log_probs=-np.log(np.maximum(legal.sum(-1), 1)).astype(np.float32),
+        lengths=np.full(count, _POSITIONS_A_TRAJECTORY, np.int32),
+        rewards=np.ones((count, 2), np.float32),
+    )
+    return update, init_state(network, 0), rollout, captured[0]
+
+
+def _one_update(update: Any, box: list[Any], rollout: Any) -> None:
+    """Replaces the state in the box, which the update takes away."""
+    import jax
+
+    from bb_jax import Hyper
+
+    hyper = Hyper(1e-4, 0.01, 1.0, 24)
+    box[0], metrics = update(box[0], rollout, hyper, np.zeros(2, np.uint32))
+    jax.block_until_ready(metrics)
+
+
+def _update_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
+    table = Table(box=None, title="The update alone, all epochs")
+    headers = ("activations", "positions", "seconds", "positions/s", "GFLOP a position", "of peak")
+    for header in headers:
+        table.add_column(header, justify="left" if header == "activations" else "right")
+    for dtype, config in configs.items():
+        update, state, rollout, _ = _update_parts(config, devices)
+        seconds = _timed(functools.partial(_one_update, update, [state], rollout), 4.0)
+        positions = int(rollout.lengths.sum())
+        each = update_flops(config.network_config, config.ppo_config)
+        table.add_row(
+            dtype,
+            f"{positions:,}",
+            f"{seconds:.2f}",
+            f"{positions / seconds:,.0f}",
+            f"{each / 1e9:.3f}",
+            _of_peak(positions * each / seconds, devices[0], dtype),
+        )
+    return table
+
+
+def _memory_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
+    import jax
+
+    from bb_jax import Hyper
+    from bb_jax.rollouts import pad_rollout
+
+    table = Table(box=None, title="Memory of the compiled update on each device, MiB")
+    for header in ("activations", "arguments", "results", "shared", "temporary", "in all"):
+        table.add_column(header, justify="left" if header == "activations" else "right")
+    for dtype, config in configs.items():
+        _, state, rollout, compiled = _update_parts(config, devices)
+        parts = pad_rollout(
+            rollout,
+            config.max_trajectories,
+            len(devices),
+            afterstates=config.network_config.afterstates,
+        )
+        scalars = Hyper(*(np.float32(0),) * 3, np.int32(0))
+        arguments = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype),
+            (state, parts, scalars, np.zeros(2, np.uint32)),
+        )
+        memory = compiled.lower(*arguments).compile().memory_analysis()
+        if memory is None:
+            table.add_row(dtype, *["n/a"] * 5)
+            continue
+        sizes = [
+            memory.argument_size_in_bytes,
+            memory.output_size_in_bytes,
+            memory.alias_size_in_bytes,
+            memory.temp_size_in_bytes,
+        ]
+        in_all = sizes[0] + sizes[1] - sizes[2] + sizes[3]
+        table.add_row(dtype, *(f"{size / 2**20:,.0f}" for size in [*sizes, in_all]))
+    table.caption = "by XLA's own account; shared: results in the memory of arguments"
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

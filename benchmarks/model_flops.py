@@ -1,0 +1,57 @@
+"""What an update costs by arithmetic, and what a device could do at most."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from bb_jax import features
+from bb_jax.config import NetworkConfig, PPOConfig
+
+# Dense products without sparsity, in TFLOP/s, from NVIDIA's data sheets (SXM versions): bfloat16,
+# and TF32, which XLA uses for float32 products on these devices.
+PEAK_TFLOPS = {
+    "H200": {"bfloat16": 989.0, "float32": 494.0},
+    "H100": {"bfloat16": 989.0, "float32": 494.0},
+    "A100": {"bfloat16": 312.0, "float32": 156.0},
+    "L40S": {"bfloat16": 362.0, "float32": 183.0},
+    "L4": {"bfloat16": 121.0, "float32": 60.0},
+}
+
+
+def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
+    """Floating-point operations (a multiplication and an addition count as two) of one position.
+
+    Products of matrices alone: they are all but a few percent. A transformer has one token for the
+    context, one for each place of the queue and of the hand; in its last layer only the first asks.
+    """
+    if config.kind == "mlp":
+        widths = (features.flat_size(scoring), *config.hidden_layers, features.NUM_ACTIONS)
+        return float(sum(2 * a * b for a, b in pairwise(widths)))
+    width, tokens = config.hidden_dim, 1 + features.QUEUE_SIZE + features.HAND_SIZE
+
+    def layer(asking: int) -> int:
+        query_and_mix = asking * 2 * 2 * width * width
+        key_and_value = tokens * 2 * 2 * width * width
+        attention = asking * 2 * 2 * tokens * width
+        feed_forward = asking * 2 * 2 * 4 * width * width
+        return query_and_mix + key_and_value + attention + feed_forward
+
+    return float((config.num_layers - 1) * layer(tokens) + layer(1))
+
+
+def update_flops(network: NetworkConfig, ppo: PPOConfig) -> float:
+    """Operations that an iteration's update spends on one position, all epochs run.
+
+    The proximal pass is a forward pass; a step of an epoch is a forward pass and a backward pass of
+    twice its cost, and with dropout a forward pass more, for the divergence without it.
+    """
+    passes = 1 + ppo.ppo_epochs * (4 if network.dropout else 3)
+    return passes * forward_flops(network)
+
+
+def peak_tflops(device_kind: str, dtype: str) -> float | None:
+    """The device's peak for products in a type; None where it is not in the table."""
+    for name, peaks in PEAK_TFLOPS.items():
+        if name in device_kind.replace("-", " ").split() or name in device_kind:
+            return peaks[dtype]
+    return None
