@@ -24,9 +24,10 @@ def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
     Products of matrices alone: they are all but a few percent. A transformer has one token for the
     context, one for each place of the queue and of the hand; in its last layer only the first asks.
     """
+    torsos = 2 if config.separate_policy else 1
     if config.kind == "mlp":
         widths = (features.flat_size(scoring), *config.hidden_layers, features.NUM_ACTIONS)
-        return float(sum(2 * a * b for a, b in pairwise(widths)))
+        return float(torsos * sum(2 * a * b for a, b in pairwise(widths)))
     width, tokens = config.hidden_dim, 1 + features.QUEUE_SIZE + features.HAND_SIZE
 
     def layer(asking: int) -> int:
@@ -36,7 +37,7 @@ def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
         feed_forward = asking * 2 * 2 * 4 * width * width
         return query_and_mix + key_and_value + attention + feed_forward
 
-    return float((config.num_layers - 1) * layer(tokens) + layer(1))
+    return float(torsos * ((config.num_layers - 1) * layer(tokens) + layer(1)))
 
 
 def update_flops(network: NetworkConfig, ppo: PPOConfig) -> float:
