@@ -158,6 +158,10 @@ class RunStore:
         step, totals = saved.host["iteration"], saved.host["totals"]
         metadata = {"run": self._config.experiment_name, "step": step}
         metadata |= {"games": totals["games"], "positions": totals["positions"]}
+        config = self._config
+        metadata |= {"algorithm": config.algorithm}
+        # What the values mean, to those who play by them.
+        metadata |= {"margin_weight": config.margin_weight, "draw_reward": config.draw_reward}
         self._export(self.folder.policy(step), saved.arrays["learner"]["params"], metadata)
         host = {"run": saved.host, "config": config_to_dict(self._config), "made_on": machine()}
         self._checkpoints.save(step, SavedState(saved.arrays, host), mean_win_rate)
