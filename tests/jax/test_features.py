@@ -6,6 +6,7 @@ import pytest
 
 from bb_jax import features, legal_mask
 from bb_sim import SPECIES, action_id, decode_observation
+from bb_sim.afterstates import expand_afterstates
 from tests.jax.games import legal_of, random_positions
 
 ROWS = random_positions(10)
@@ -33,7 +34,7 @@ def test_nothing_is_legal_in_padding():
 
 def test_points_features_say_what_the_row_says():
     hot = np.asarray(features.flat_features(jnp.array(ROWS), "points")).astype(int)
-    queue, margin, turn, hand, deck, unseen = _split(hot, 96, 41, 24, 12, 12, 12)
+    queue, margin, turn, hand, deck, unseen, moves = _split(hot, 96, 41, 24, 12, 12, 12, 1)
     for index, view in enumerate(VIEWS):
         cards = queue[index].reshape(4, 2, 12)
         assert cards.sum() == len(view.queue)
@@ -44,12 +45,13 @@ def test_points_features_say_what_the_row_says():
         assert _names(hand[index]) == view.hand
         assert _names(deck[index]) == view.deck
         assert _names(unseen[index]) == view.opponent_unseen
+    assert moves.all()
 
 
 def test_animals_features_hold_other_margins():
     points = np.asarray(features.flat_features(jnp.array(ROWS), "points"))
     hot = np.asarray(features.flat_features(jnp.array(ROWS), "animals"))
-    queue, animals, strength, rest = _split(hot, 96, 25, 41, 60)
+    queue, animals, strength, rest = _split(hot, 96, 25, 41, 61)
     np.testing.assert_array_equal(queue, points[:, :96])
     np.testing.assert_array_equal(rest, points[:, 137:])
     for index, view in enumerate(VIEWS):
@@ -57,11 +59,19 @@ def test_animals_features_hold_other_margins():
         assert np.flatnonzero(strength[index]) == np.clip(view.strength_margin, -20, 20) + 20
 
 
+def test_in_an_afterstate_the_viewer_does_not_move():
+    rows, _ = expand_afterstates(ROWS)
+    both = jnp.array(np.concatenate([ROWS, rows]))
+    moves = np.asarray(features.flat_features(both, "points"))[:, -1]
+    np.testing.assert_array_equal(moves, np.arange(len(both)) < len(ROWS))
+    np.testing.assert_array_equal(features.context(both, "points")[:, 36], moves)
+
+
 @pytest.mark.parametrize(("margin", "hot"), [(-36, 0), (-21, 0), (-20, 0), (0, 20), (21, 40)])
 def test_margins_are_clipped(margin, hot):
     row = np.zeros((1, 19), np.uint8)
     row[0, 10] = margin + 36
-    found = np.asarray(features.context(jnp.array(row), "points"))[0, 36 : 36 + 41]
+    found = np.asarray(features.context(jnp.array(row), "points"))[0, 37 : 37 + 41]
     assert list(np.flatnonzero(found)) == [hot]
 
 

@@ -236,7 +236,7 @@ def test_dropout_acts_in_the_learning_pass():
     [
         ({"lengths": np.full(32, 13, np.int32)}, "lengths must lie between 0 and 12"),
         ({"actions": np.full((32, 12), 33, np.uint8)}, "actions must lie between 0 and 32"),
-        ({"rewards": np.zeros(31, np.float32)}, r"rewards must have shape \(32,\), not \(31,\)"),
+        ({"rewards": np.zeros(32, np.float32)}, r"rewards must have shape \(32, 2\), not \(32,\)"),
         ({"observations": np.zeros((32, 12, 18), np.uint8)}, "observations must have shape"),
     ],
 )
@@ -274,7 +274,7 @@ def test_it_learns_what_is_rewarded():
             result[0].astype(np.uint8)[:, None],
             result[1].view(np.float32)[:, None],
             np.ones(len(rows), np.int32),
-            np.where(wins, 1, -1).astype(np.float32),
+            np.stack([np.where(wins, 1, -1), np.zeros(len(rows))], axis=1).astype(np.float32),
         )
         state, metrics = update(state, rollout, hyper, key)
     assert shares[0] < 0.5

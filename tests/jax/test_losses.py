@@ -20,7 +20,7 @@ TEMPERATURE = 0.7
 CONFIG = PPOConfig(clip_value=True, clip_epsilon=0.2, value_coef=0.5)
 ACTIONS = np.array([RNG.choice(np.flatnonzero(row)) for row in LEGAL], np.int32)
 LOGITS = RNG.normal(size=(SIZE, 33)).astype(np.float32)
-VALUES = RNG.normal(size=SIZE).astype(np.float32)
+VALUES = RNG.normal(size=(SIZE, 2)).astype(np.float32)
 
 
 def _probs(logits: np.ndarray, temperature: float) -> np.ndarray:
@@ -34,12 +34,13 @@ def _batch(**changes) -> Batch:
         "observations": ROWS,
         "actions": ACTIONS,
         "proximal_log_probs": (log_probs + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
-        "proximal_values": (VALUES + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
+        "proximal_values": (VALUES + RNG.normal(size=(SIZE, 2)) * 0.3).astype(np.float32),
         "advantages": RNG.normal(size=SIZE).astype(np.float32),
-        "returns": RNG.normal(size=SIZE).astype(np.float32),
+        "returns": RNG.normal(size=(SIZE, 2)).astype(np.float32),
         "behaviour_weights": RNG.uniform(0.5, 1.5, SIZE).astype(np.float32),
         "policy_mask": np.arange(SIZE) % 3 != 0,
         "valid_mask": np.arange(SIZE) < SIZE - 5,
+        "first_afterstate": np.zeros(SIZE, np.int32),
     }
     batch = Batch(**{name: jnp.array(array) for name, array in (fields | changes).items()})
     return batch._replace(policy_mask=batch.policy_mask & batch.valid_mask)
@@ -147,7 +148,7 @@ def test_positions_outside_the_policy_mask_train_the_value_alone():
 def test_what_is_not_trained_cannot_spoil_the_gradient():
     batch = _batch()
     broken = np.where(batch.policy_mask, batch.proximal_log_probs, -np.inf)
-    returns = np.where(batch.valid_mask, batch.returns, np.nan)
+    returns = np.where(batch.valid_mask[:, None], batch.returns, np.nan)
     spoilt = batch._replace(
         proximal_log_probs=jnp.array(broken),
         returns=jnp.array(returns),

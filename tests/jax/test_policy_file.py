@@ -117,7 +117,7 @@ def test_a_description_that_cannot_be_used(saved, changes):
 def test_parameters_that_do_not_fit_their_description(saved):
     _change(saved, network='{"kind": "mlp", "hidden_layers": [8]}')
     with pytest.raises(
-        CheckpointError, match=r"parameter dense_0/kernel is float32 \[197, 16\] instead of float32"
+        CheckpointError, match=r"parameter dense_0/kernel is float32 \[198, 16\] instead of float32"
     ):
         load_policy(saved)
 

@@ -97,7 +97,7 @@ def test_a_rollout_holds_every_decision_of_its_trajectories():
     trajectories[:10, 1] = -1
     buffer = RolloutBuffer(2 * len(SEEDS))
     buffer.lengths[:] = 99
-    arena.start(SEEDS, controllers, rollout=buffer, trajectories=trajectories, margin_weight=0.5)
+    arena.start(SEEDS, controllers, rollout=buffer, trajectories=trajectories)
     decisions = play_out(arena, log_probs=np.full(6, -0.25, np.float32))
     recorded = 0
     for game in range(len(SEEDS)):
@@ -116,8 +116,8 @@ def test_a_rollout_holds_every_decision_of_its_trajectories():
             assert buffer.actions[trajectory, :length].tolist() == [action for _, action in mine]
             assert (buffer.log_probs[trajectory, :length] == -0.25).all()
             sign = 1 - 2 * seat
-            reward = sign * (arena.outcomes[game] + 0.5 * arena.margins[game])
-            assert buffer.rewards[trajectory] == pytest.approx(reward)
+            rewards = [sign * arena.outcomes[game], sign * arena.margins[game]]
+            assert buffer.rewards[trajectory].tolist() == rewards
             recorded += length
     assert recorded == len(decisions)
 

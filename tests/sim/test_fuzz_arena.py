@@ -149,19 +149,6 @@ def test_rollouts(arena, rollout):
     assert_refused(arena.start, SEEDS, CONTROLLERS, rollout=rollout, trajectories=TRAJECTORIES)
 
 
-@pytest.mark.parametrize("margin_weight", (None, "1", [1], 1j, np.array([1.0, 2.0])))
-def test_margin_weights(arena, margin_weight):
-    rollout = RolloutBuffer(2 * G)
-    rollout.lengths[:] = 7
-    for given in (
-        {"margin_weight": margin_weight},
-        {"margin_weight": margin_weight, "rollout": rollout, "trajectories": TRAJECTORIES},
-    ):
-        assert_refused(arena.start, SEEDS[:1], CONTROLLERS[:1], **given)
-        assert_refused(arena.start, SEEDS, CONTROLLERS, **given)
-    assert (rollout.lengths == 7).all()
-
-
 @pytest.mark.parametrize("number", (-1, 2**31, 2**64, *NO_INTEGERS))
 def test_numbers_of_trajectories(number):
     assert_refused(RolloutBuffer, number, observations=np.zeros((0, 12, 19), np.uint8))

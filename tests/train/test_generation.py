@@ -85,8 +85,8 @@ def test_rewards_are_outcome_and_margin_of_the_trajectory_s_seat(expected):
     for seat, sign in ((0, 1), (1, -1)):
         games = np.flatnonzero(plan.trajectories[:, seat] >= 0)
         rewards = expected.rewards[plan.trajectories[games, seat]]
-        outcome, margin = expected.outcomes[games] * sign, expected.margins[games] * sign
-        np.testing.assert_allclose(rewards, outcome + 0.02 * margin, atol=1e-6)
+        results = np.stack([expected.outcomes[games], expected.margins[games]], axis=1)
+        np.testing.assert_array_equal(rewards, sign * results)
 
 
 @pytest.mark.parametrize("num_workers", [2, 3])
