@@ -69,33 +69,6 @@ def expand_parts(parts: np.ndarray) -> Afterstates:
     return Afterstates(padded, np.stack([starts[:-1] for _, starts in expanded]))
 
 
-def take_afterstates(
-    table: Afterstates, observations: jax.Array, first: jax.Array, room: int
-) -> tuple[Afterstates, jax.Array]:
-    """The afterstates of some positions out of a table.
-
-    Args:
-      table: rows uint8 [E', 19] of all positions; its `first` is not used.
-      observations: uint8 [B, 19], the positions taken.
-      first: int32 [B], where their afterstates begin in the table.
-      room: E of the result.
-
-    Returns:
-      The afterstates, and bool [B], which positions found room.
-    """
-    counts = jnp.sum(features.legal_mask(observations), axis=-1, dtype=jnp.int32)
-    ends = jnp.cumsum(counts)
-    starts = ends - counts
-    owners = jnp.repeat(jnp.arange(len(observations)), counts, total_repeat_length=room)
-    index = first[owners] + jnp.arange(room) - starts[owners]
-    rows = jnp.where(
-        (jnp.arange(room) < ends[-1])[:, None],
-        jnp.take(table.rows, index, axis=0, mode="clip"),
-        jnp.uint8(0),
-    )
-    return Afterstates(rows, starts), ends <= room
-
-
 def logits_of_scores(scores: jax.Array, first: jax.Array, legal: jax.Array) -> jax.Array:
     """Scores of afterstates as logits of actions.
 

@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from bb_jax.afterstates import Afterstates, evaluate_positions, room_for, take_afterstates
 from bb_jax.config import PPOConfig
 from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
 from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
@@ -24,8 +23,12 @@ from bb_jax.permutation import permutation
 from bb_jax.placement import local, replicate, uploads
 from bb_jax.proximal import prepare_batch
 from bb_jax.rollouts import PaddedRollout, Rollout, pad_rollout
+from bb_jax.slices import count_rows, evaluate_slice, room_of, take_slice
 
 _AXIS = "d"
+# Rows a position of a slice on a GPU, in networks over afterstates: two slices hold a minibatch,
+# whose positions take 5.4 rows on average.
+_AFTERSTATE_ROWS = 3
 
 
 class _Totals(NamedTuple):
@@ -127,9 +130,9 @@ def make_update(
       capacity: trajectories of this process's rollouts after padding.
       devices: all devices of all processes by default. With several processes each passes in its
         own rollout, of the same capacity, and the same state, hyper and key.
-      slice_rows: positions of one backward pass on one device; a minibatch's gradient is summed
-        over as many slices as it takes. By default slices are small on CPUs, whose caches they then
-        fit, and whole elsewhere.
+      slice_rows: rows of one backward pass on one device (`bb_jax.slices`); a minibatch's gradient
+        is summed over as many slices as it takes. By default slices are small on CPUs, whose caches
+        they then fit, and one or two elsewhere.
       margin_weight: reward for each point of margin, beside that for the outcome.
 
     Raises:
@@ -137,39 +140,23 @@ def make_update(
     """
     devices = list(devices) if devices is not None else jax.devices()
     optimizer = make_optimizer(config.max_grad_norm)
-    device_rows = -(-config.minibatch_size // len(devices))
-    if slice_rows is None:
-        slice_rows = network.cpu_slice_rows if devices[0].platform == "cpu" else device_rows
-    slices = -(-device_rows // slice_rows)
-    slice_rows = -(-device_rows // slices)
+    device_positions = -(-config.minibatch_size // len(devices))
+    if slice_rows is None and devices[0].platform == "cpu":
+        slice_rows = network.cpu_slice_rows
+    elif slice_rows is None:
+        slice_rows = device_positions * (_AFTERSTATE_ROWS if network.config.afterstates else 1)
+    room = room_of(network, -(-device_positions // -(-device_positions // slice_rows)))
     uses_dropout = network.config.dropout > 0
-
-    def logits_and_values(
-        params: Params, part: Batch, table: Afterstates, dropout_key: jax.Array | None
-    ) -> tuple[jax.Array, jax.Array, Batch]:
-        """Of a slice; positions that find no room for their afterstates are masked out of it."""
-        afterstates = None
-        if network.config.afterstates:
-            afterstates, fits = take_afterstates(
-                table, part.observations, part.first_afterstate, room_for(slice_rows)
-            )
-            part = part._replace(
-                policy_mask=part.policy_mask & fits, valid_mask=part.valid_mask & fits
-            )
-        return (
-            *evaluate_positions(network, params, part.observations, afterstates, dropout_key),
-            part,
-        )
 
     def gradients(
         params: Params,
         batch: Batch,
-        table: Afterstates,
-        filled_slices: jax.Array,
+        size: jax.Array,
+        table: jax.Array,
         hyper: Hyper,
         key: jax.Array,
     ) -> tuple[Params, LossStats, jax.Array]:
-        """Of the minibatch whose share on this device is `batch` [slices, slice_rows]."""
+        """Of the minibatch whose share on this device is the first `size` positions of `batch`."""
         policy_count, value_count = jax.lax.psum(
             (
                 jnp.sum(batch.policy_mask, dtype=jnp.float32),
@@ -177,16 +164,19 @@ def make_update(
             ),
             _AXIS,
         )
+        row_ends = jnp.cumsum(count_rows(network, batch.observations))
+
+        def logits_and_values(
+            params: Params, part: Batch, inside: jax.Array, dropout_key: jax.Array | None
+        ) -> tuple[jax.Array, jax.Array]:
+            rows = part.observations, part.first_afterstate, inside, table
+            return evaluate_slice(network, params, *rows, room, dropout_key)
 
         def loss(
-            params: Params, part: Batch, part_key: jax.Array
+            params: Params, part: Batch, inside: jax.Array, part_key: jax.Array
         ) -> tuple[jax.Array, tuple[LossStats, jax.Array]]:
-            logits, values, part = logits_and_values(
-                params, part, table, part_key if uses_dropout else None
-            )
             return ppo_loss(
-                logits,
-                values,
+                *logits_and_values(params, part, inside, part_key if uses_dropout else None),
                 part,
                 policy_count,
                 value_count,
@@ -196,23 +186,30 @@ def make_update(
             )
 
         def add_slice(
-            index: jax.Array, sums: tuple[Params, LossStats, jax.Array]
-        ) -> tuple[Params, LossStats, jax.Array]:
-            part = jax.tree.map(lambda array: array[index], batch)
-            part_gradients, (stats, deviation) = jax.grad(loss, has_aux=True)(
-                params, part, jax.random.fold_in(key, index)
+            carry: tuple[jax.Array, Params, LossStats, jax.Array],
+        ) -> tuple[jax.Array, Params, LossStats, jax.Array]:
+            begin, total, stats, deviation = carry
+            indices, inside, end = take_slice(row_ends, begin, size, room)
+            part = jax.tree.map(lambda array: array[indices], batch)
+            part = part._replace(
+                policy_mask=part.policy_mask & inside, valid_mask=part.valid_mask & inside
+            )
+            part_gradients, (part_stats, part_deviation) = jax.grad(loss, has_aux=True)(
+                params, part, inside, jax.random.fold_in(key, begin)
             )
             if uses_dropout:
                 # Dropped units alone can move a policy further than any target.
-                logits, _, part = logits_and_values(params, part, table, None)
+                logits, _ = logits_and_values(params, part, inside, None)
                 kl = divergence(logits, part, policy_count, hyper.temperature)
-                stats = stats._replace(kl=kl)
-            added = jax.tree.map(jnp.add, sums[:2], (part_gradients, stats))
-            return (*added, jnp.maximum(sums[2], deviation))
+                part_stats = part_stats._replace(kl=kl)
+            total, stats = jax.tree.map(jnp.add, (total, stats), (part_gradients, part_stats))
+            return end, total, stats, jnp.maximum(deviation, part_deviation)
 
         key = jax.random.fold_in(key, jax.lax.axis_index(_AXIS))
         zeros = (jax.tree.map(jnp.zeros_like, params), _zero_stats(), jnp.float32(0))
-        total, stats, deviation = jax.lax.fori_loop(0, filled_slices, add_slice, zeros)
+        _, total, stats, deviation = jax.lax.while_loop(
+            lambda carry: carry[0] < size, add_slice, (jnp.int32(0), *zeros)
+        )
         total, stats = jax.lax.psum((total, stats), _AXIS)
         return total, stats, jax.lax.pmax(deviation, _AXIS)
 
@@ -220,14 +217,12 @@ def make_update(
         state: LearnerState,
         totals: _Totals,
         batch: Batch,
-        table: Afterstates,
-        filled_slices: jax.Array,
+        size: jax.Array,
+        table: jax.Array,
         hyper: Hyper,
         key: jax.Array,
     ) -> tuple[LearnerState, _Totals]:
-        gradient, stats, deviation = gradients(
-            state.params, batch, table, filled_slices, hyper, key
-        )
+        gradient, stats, deviation = gradients(state.params, batch, size, table, hyper, key)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(stats.loss) & jnp.isfinite(norm)
         above_target = jnp.bool_(False)
@@ -278,12 +273,11 @@ def make_update(
             margin_weight,
             _AXIS,
         )
-        table = Afterstates(rollout.afterstates, batch.first_afterstate)
         slots = len(batch.actions)
         minibatches = -(-count // config.minibatch_size)
         smaller_size = count // jnp.maximum(minibatches, 1)
         larger = count - smaller_size * minibatches
-        rows = jnp.arange(slices * slice_rows)
+        places = jnp.arange(device_positions)
 
         def learn_epoch(
             carry: tuple[LearnerState, _Totals], epoch_key: jax.Array
@@ -292,33 +286,27 @@ def make_update(
             order = permutation(order_key, count, slots)
 
             def minibatch(index: jax.Array) -> tuple[Batch, jax.Array]:
-                """This device's share of a minibatch, and the number of its slices in use."""
+                """This device's share of a minibatch, positions first, and their number."""
                 start = index * smaller_size + jnp.minimum(index, larger)
                 size = smaller_size + (index < larger)
                 share = -(-size // len(devices))
-                ranks = jax.lax.axis_index(_AXIS) * share + rows
-                used = (rows < share) & (ranks < size)
+                ranks = jax.lax.axis_index(_AXIS) * share + places
+                used = (places < share) & (ranks < size)
                 positions = order[jnp.where(used, start + ranks, 0)]
                 part = jax.tree.map(lambda array: array[positions], batch)
                 part = part._replace(
-                    # Nothing is legal in what fills a slice up: it takes no room for afterstates.
-                    observations=jnp.where(used[:, None], part.observations, jnp.uint8(0)),
-                    policy_mask=part.policy_mask & used,
-                    valid_mask=part.valid_mask & used,
+                    policy_mask=part.policy_mask & used, valid_mask=part.valid_mask & used
                 )
-                part = jax.tree.map(
-                    lambda array: array.reshape(slices, slice_rows, *array.shape[1:]), part
-                )
-                return part, -(-jnp.sum(used) // slice_rows)
+                return part, jnp.sum(used, dtype=jnp.int32)
 
             def body(
                 loop: tuple[LearnerState, _Totals, jax.Array],
             ) -> tuple[LearnerState, _Totals, jax.Array]:
                 state, totals, index = loop
                 key = jax.random.fold_in(dropout_key, index)
-                part, filled_slices = minibatch(index)
+                part, size = minibatch(index)
                 state, totals = learn_minibatch(
-                    state, totals, part, table, filled_slices, hyper, key
+                    state, totals, part, size, rollout.afterstates, hyper, key
                 )
                 return state, totals, index + 1
 

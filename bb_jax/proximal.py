@@ -10,16 +10,16 @@ import jax.numpy as jnp
 
 from bb_jax import distributions, features
 from bb_jax.advantages import generalized_advantages
-from bb_jax.afterstates import Afterstates, evaluate_positions, room_for, take_afterstates
 from bb_jax.config import PPOConfig
 from bb_jax.losses import Batch, policy_mask
 from bb_jax.networks import MARGIN_UNIT, VALUES, Network, objective
 from bb_jax.rollouts import PaddedRollout, pack_positions
+from bb_jax.slices import count_rows, evaluate_slice, room_of, take_slice
 
 Params = Any
 
-# Positions of one forward pass on one device, which bounds its memory.
-_CHUNK = 2048
+# Rows of one forward pass on one device, which bounds its memory.
+_SLICE_ROWS = 2048
 _VARIANCE_EPSILON = 1e-8
 
 
@@ -29,69 +29,58 @@ def proximal_pass(
     observations: jax.Array,
     actions: jax.Array,
     first_afterstate: jax.Array,
-    afterstate_rows: jax.Array,
+    afterstates: jax.Array,
     count: jax.Array,
     temperature: jax.Array,
     axis_name: str,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array]:
     """Log-probabilities of actions and values under the current parameters, without dropout.
 
-    Each device takes its share of every chunk, and chunks without a position are skipped.
+    Each device takes its share of the positions, slice by slice.
 
     Args:
-      network: from `build_network`.
+      network: the module.
       params: its parameters.
       observations: uint8 [M, 19], positions first.
       actions: int32 [M].
       first_afterstate: int32 [M], where the afterstates of a position begin.
-      afterstate_rows: uint8 [E, 19], those of all positions.
+      afterstates: uint8 [E, 19], those of all positions.
       count: int32 [], number of positions.
       temperature: float32 [].
       axis_name: of the device axis.
 
     Returns:
-      float32 [M] and float32 [M, 2], 0 beyond the positions, and bool [M]: whether the position's
-      afterstates had room in their forward pass.
+      float32 [M] and float32 [M, 2], 0 beyond the positions.
     """
     slots = len(actions)
-    num_devices = jax.lax.axis_size(axis_name)
-    rows = min(_CHUNK, -(-slots // num_devices))
-    chunks = -(-slots // (rows * num_devices))
+    room = room_of(network, min(_SLICE_ROWS, slots))
+    row_ends = jnp.cumsum(count_rows(network, observations))
+    share = -(-count // jax.lax.axis_size(axis_name))
+    start = jax.lax.axis_index(axis_name) * share
+    stop = jnp.minimum(start + share, count)
 
-    def on_this_device(array: jax.Array) -> jax.Array:
-        widths = [(0, chunks * num_devices * rows - slots)] + [(0, 0)] * (array.ndim - 1)
-        parts = jnp.pad(array, widths).reshape(chunks, num_devices, rows, *array.shape[1:])
-        return parts[:, jax.lax.axis_index(axis_name)]
-
-    def of_chunk(chunk: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        _, observations, actions, first = chunk
-        afterstates, fits = None, jnp.ones(rows, bool)
-        if network.config.afterstates:
-            table = Afterstates(afterstate_rows, first)
-            afterstates, fits = take_afterstates(table, observations, first, room_for(rows))
-        logits, values = evaluate_positions(network, params, observations, afterstates)
-        legal = features.legal_mask(observations)
-        log_probs = distributions.masked_log_softmax(logits, legal, temperature)
-        return distributions.select(log_probs, actions), values, fits
-
-    def of_chunk_or_nothing(
-        chunk: tuple[jax.Array, ...],
+    def add_slice(
+        carry: tuple[jax.Array, jax.Array, jax.Array],
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        nothing = jnp.zeros(rows), jnp.zeros((rows, len(VALUES))), jnp.zeros(rows, bool)
-        occupied = chunk[0] * num_devices * rows < count
-        return jax.lax.cond(occupied, of_chunk, lambda _: nothing, chunk)
+        begin, log_probs, values = carry
+        indices, inside, end = take_slice(row_ends, begin, stop, room)
+        rows = observations[indices]
+        logits, slice_values = evaluate_slice(
+            network, params, rows, first_afterstate[indices], inside, afterstates, room
+        )
+        tempered = distributions.masked_log_softmax(logits, features.legal_mask(rows), temperature)
+        places = jnp.where(inside, indices, slots)
+        return (
+            end,
+            log_probs.at[places].set(distributions.select(tempered, actions[indices]), mode="drop"),
+            values.at[places].set(slice_values, mode="drop"),
+        )
 
-    per_position = map(on_this_device, (observations, actions, first_afterstate))
-    results = jax.lax.map(of_chunk_or_nothing, (jnp.arange(chunks), *per_position))
-
-    def from_all_devices(result: jax.Array) -> jax.Array:
-        result = jax.lax.all_gather(result, axis_name, axis=1)
-        result = result.reshape(-1, *result.shape[3:])[:slots]
-        inside = (jnp.arange(slots) < count).reshape(-1, *[1] * (result.ndim - 1))
-        return jnp.where(inside, result, jnp.zeros((), result.dtype))
-
-    log_probs, values, fits = map(from_all_devices, results)
-    return log_probs, values, fits
+    nothing = jnp.zeros(slots), jnp.zeros((slots, len(VALUES)))
+    _, *results = jax.lax.while_loop(lambda carry: carry[0] < stop, add_slice, (start, *nothing))
+    # Each position is evaluated on one device, and 0 on the others.
+    log_probs, values = jax.lax.psum(results, axis_name)
+    return log_probs, values
 
 
 def prepare_batch(
@@ -130,7 +119,7 @@ def prepare_batch(
     trains_policy = policy_mask(observations, valid, sampled_plies)
 
     first_afterstate = packed(rollout.first_afterstate)
-    log_probs, values, fits = proximal_pass(
+    log_probs, values = proximal_pass(
         network,
         params,
         observations,
@@ -151,7 +140,6 @@ def prepare_batch(
     returns = head_advantages + values
     # Estimation is linear in rewards and values: the advantage of the weighted sum is this.
     advantages = objective(head_advantages, margin_weight)
-    trains_policy, valid = trains_policy & fits, valid & fits
 
     def mean(per_row: jax.Array, mask: jax.Array) -> jax.Array:
         return jnp.sum(jnp.where(mask, per_row, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
@@ -190,6 +178,5 @@ def prepare_batch(
         "train/behaviour_weight_max": jnp.max(weights, where=trains_policy, initial=0.0),
         "train/positions": packing.size,
         "train/policy_positions": jnp.sum(trains_policy),
-        "train/positions_without_room": packing.size - jnp.sum(valid),
     }
     return batch, packing.size, metrics

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import features
-from bb_jax.afterstates import room_for
+from bb_jax.afterstates import MAX_AFTERSTATES
 from bb_sim.afterstates import expand_afterstates
 
 
@@ -73,7 +73,8 @@ def pad_rollout(
 
     Raises:
       ValueError: on more trajectories than the capacity, arrays whose shapes do not fit each other,
-        a length outside 0..T, an action outside 0..32, or far more afterstates than usual.
+        a length outside 0..T, an action outside 0..32, or positions with more legal actions than
+        positions have.
     """
     observations = np.asarray(rollout.observations)
     if observations.ndim != 3 or observations.shape[2] != features.OBSERVATION_SIZE:
@@ -103,7 +104,7 @@ def pad_rollout(
         return result.reshape(num_devices, part, *array.shape[1:])
 
     arrays = Rollout(*(padded(array, dtype) for array, dtype in zip(rollout, _DTYPES, strict=True)))
-    room = room_for(part * steps) if afterstates else 0
+    room = MAX_AFTERSTATES * part * steps if afterstates else 0
     rows = np.zeros((num_devices, room, features.OBSERVATION_SIZE), np.uint8)
     first = np.zeros((num_devices, part, steps), np.int32)
     for device in range(num_devices if afterstates else 0):

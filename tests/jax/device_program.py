@@ -1,6 +1,6 @@
 """Program for tests of several devices: one update and one policy step, saved as numpy arrays.
 
-Usage: device_program.py OUTPUT NUM_DEVICES [PROCESS_INDEX NUM_PROCESSES ADDRESS]
+Usage: device_program.py OUTPUT NUM_DEVICES NETWORK [PROCESS_INDEX NUM_PROCESSES ADDRESS]
 """
 
 import sys
@@ -8,25 +8,25 @@ import sys
 import jax
 import numpy as np
 
-if len(sys.argv) > 3:
+if len(sys.argv) > 4:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(
-        coordinator_address=sys.argv[5],
-        num_processes=int(sys.argv[4]),
-        process_id=int(sys.argv[3]),
+        coordinator_address=sys.argv[6],
+        num_processes=int(sys.argv[5]),
+        process_id=int(sys.argv[4]),
         initialization_timeout=60,
     )
 
 from bb_jax import Hyper, LearnerState, PPOConfig, Rollout, make_policy_step, make_update
 from bb_jax.optimizer import make_optimizer
-from tests.jax.games import self_play, tiny_network
+from tests.jax.games import AFTERSTATE_MLP, TINY_MLP, self_play, tiny_network
 
 
 def main() -> None:
     """Updates twice and acts once."""
     output, num_devices = sys.argv[1], int(sys.argv[2])
     processes = jax.process_count()
-    network, params = tiny_network()
+    network, params = tiny_network({"logits": TINY_MLP, "afterstates": AFTERSTATE_MLP}[sys.argv[3]])
     params = jax.device_get(params)
     rollout = self_play(network, params, num_games=15)
     # Neither trajectories nor minibatches can be shared out evenly.
@@ -39,6 +39,7 @@ def main() -> None:
         PPOConfig(minibatch_size=53, ppo_epochs=2, target_kl=None),
         capacity=share + 1,
         devices=devices,
+        margin_weight=0.02,
     )
     state = LearnerState(params, make_optimizer(0.5).init(params), np.int32(0))
     for iteration in range(2):

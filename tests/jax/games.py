@@ -1,19 +1,23 @@
 """Positions and rollouts of real games for the tests of bb_jax."""
 
+import dataclasses
 import functools
 
 import jax
 import numpy as np
 
 from bb_jax import NetworkConfig, Rollout, build_network, init_params, make_policy_step
-from bb_jax.networks import Network
+from bb_jax.networks import Network, evaluate
 from bb_sim import EXTERNAL, Arena, GameBatch
+from bb_sim.afterstates import afterstates_of, count_afterstates
 from bb_sim.arena import RolloutBuffer
 
 TINY_MLP = NetworkConfig(kind="mlp", hidden_layers=(16,), dropout=0.0)
 TINY_TRANSFORMER = NetworkConfig(
     hidden_dim=16, num_heads=2, num_layers=2, species_embedding_dim=4, dropout=0.0
 )
+AFTERSTATE_MLP = dataclasses.replace(TINY_MLP, afterstates=True)
+AFTERSTATE_TRANSFORMER = dataclasses.replace(TINY_TRANSFORMER, afterstates=True)
 ALL_PLIES = 24
 
 
@@ -49,6 +53,21 @@ def with_hand(row: np.ndarray, *species: int) -> np.ndarray:
 def legal_of(rows: np.ndarray) -> np.ndarray:
     """bool [..., 33] from the rows' bytes."""
     return np.unpackbits(rows[..., 14:19], axis=-1, bitorder="little")[..., :33].astype(bool)
+
+
+def scores_one_by_one(network: Network, params: dict, rows: np.ndarray) -> np.ndarray:
+    """float32 [B, 33]: each legal action's afterstate passed alone through the network."""
+    score = jax.jit(lambda row: evaluate(network, params, row)[0][0, 0])
+    scores = np.zeros((len(rows), 33), np.float32)
+    for index, action in zip(*np.nonzero(legal_of(rows)), strict=True):
+        scores[index, action] = score(afterstates_of(rows[index : index + 1], [action]))
+    return scores
+
+
+def branching_position() -> np.ndarray:
+    """uint8 [19]: a position with more legal actions than almost all others."""
+    rows = random_positions(500)
+    return rows[count_afterstates(rows).argmax()]
 
 
 def self_play(

@@ -20,7 +20,14 @@ from bb_jax import (
     save_policy,
 )
 from bb_jax.networks import evaluate
-from tests.jax.games import TINY_MLP, TINY_TRANSFORMER, random_positions, tiny_network
+from tests.jax.games import (
+    AFTERSTATE_MLP,
+    AFTERSTATE_TRANSFORMER,
+    TINY_MLP,
+    TINY_TRANSFORMER,
+    random_positions,
+    tiny_network,
+)
 
 METADATA = {"run": "iter0", "step": 7, "games": 12345}
 
@@ -38,7 +45,11 @@ def _change(path, **changes):
     path.write_bytes(flax.serialization.msgpack_serialize(content | changes))
 
 
-@pytest.mark.parametrize("config", [TINY_MLP, TINY_TRANSFORMER], ids=["mlp", "transformer"])
+@pytest.mark.parametrize(
+    "config",
+    [TINY_MLP, TINY_TRANSFORMER, AFTERSTATE_MLP, AFTERSTATE_TRANSFORMER],
+    ids=["mlp", "transformer", "afterstate_mlp", "afterstate_transformer"],
+)
 @pytest.mark.parametrize("scoring", ["points", "animals"])
 def test_round_trip(tmp_path, config, scoring):
     network = build_network(config, scoring)
@@ -133,6 +144,8 @@ def test_another_architecture_is_named_field_by_field(tmp_path):
         load_policy(path, expected)
     with pytest.raises(CheckpointError, match=r"kind transformer instead of mlp$"):
         load_policy(path, TINY_MLP)
+    with pytest.raises(CheckpointError, match=r"architecture: afterstates False instead of True$"):
+        load_policy(path, AFTERSTATE_TRANSFORMER)
     other_dropout = NetworkConfig(**(vars(TINY_TRANSFORMER) | {"dropout": 0.4}))
     assert load_policy(path, other_dropout).network_config == TINY_TRANSFORMER
 
