@@ -107,4 +107,8 @@ def evaluate_slice(
     rows = jnp.where((jnp.arange(room.rows) < ends[-1])[:, None], rows, jnp.uint8(0))
     scores, values = evaluate(network, params, rows, dropout_key)
     logits = logits_of_scores(scores[:, 0], starts + 1, features.legal_mask(observations))
+    if network.config.separate_policy:
+        # Layers that no score needs are spared the afterstates.
+        _, values = evaluate(network, params, observations, dropout_key)
+        return logits, values
     return logits, jnp.take(values, starts, axis=0, mode="clip")

@@ -17,6 +17,7 @@ TINY_TRANSFORMER = NetworkConfig(
     hidden_dim=16, num_heads=2, num_layers=2, species_embedding_dim=4, dropout=0.0
 )
 AFTERSTATE_MLP = dataclasses.replace(TINY_MLP, afterstates=True)
+SEPARATE_AFTERSTATE_MLP = dataclasses.replace(AFTERSTATE_MLP, separate_policy=True)
 AFTERSTATE_TRANSFORMER = dataclasses.replace(TINY_TRANSFORMER, afterstates=True)
 ALL_PLIES = 24
 

@@ -17,7 +17,7 @@ from bb_jax import (
     make_policy_step,
     make_update,
 )
-from bb_jax.learner import init_state
+from bb_jax.learner_state import init_state
 from bb_jax.optimizer import make_optimizer
 from tests.jax.games import (
     ALL_PLIES,
@@ -206,8 +206,7 @@ def test_padding_has_no_influence():
 
 def test_normalised_advantages_do_not_depend_on_the_scale_of_rewards():
     # Without values, advantages are discounted rewards.
-    flat = jax.tree.map(np.zeros_like, PARAMS["heads"]["value"])
-    params = PARAMS | {"heads": PARAMS["heads"] | {"value": flat}}
+    params = PARAMS | {"value": jax.tree.map(np.zeros_like, PARAMS["value"])}
     tripled = ROLLOUT._replace(rewards=ROLLOUT.rewards * 3)
     normalised = PPOConfig(ppo_epochs=1, target_kl=None, value_coef=0.0, entropy_coef=0.0)
     raw = dataclasses.replace(normalised, normalize_advantages=False)
@@ -262,7 +261,7 @@ def test_it_learns_what_is_rewarded():
     update = make_update(NETWORK, config, len(rows), DEVICES)
     hyper = HYPER._replace(learning_rate=1e-2, entropy_coef=0.0)
     step = make_policy_step(NETWORK, DEVICES)
-    state = init_state(NETWORK, config, 0)
+    state = init_state(NETWORK, 0)
     shares = []
     for iteration in range(25):
         key = np.array([0, iteration], np.uint32)

@@ -1,5 +1,7 @@
 """Shapes, symmetries and parameters of the networks."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +24,35 @@ def test_outputs(config, scoring):
     assert logits.shape == (len(ROWS), 33) and values.shape == (len(ROWS), 2)
     assert logits.dtype == values.dtype == jnp.float32
     assert np.isfinite(logits).all() and np.isfinite(values).all()
+
+
+@BOTH
+def test_over_afterstates_the_policy_is_one_score(config):
+    network, params = tiny_network(dataclasses.replace(config, afterstates=True))
+    scores, values = evaluate(network, params, ROWS)
+    assert scores.shape == (len(ROWS), 1) and values.shape == (len(ROWS), 2)
+    assert scores.dtype == values.dtype == jnp.float32
+
+
+@BOTH
+def test_a_separate_policy_shares_nothing_with_the_values(config):
+    network, params = tiny_network(dataclasses.replace(config, separate_policy=True))
+
+    def parts_behind(index):
+        """Names of the parts that a result of the network depends on."""
+
+        def total(params):
+            return jnp.sum(evaluate(network, params, ROWS)[index] ** 2)
+
+        gradient = jax.jit(jax.grad(total))(params)
+        return {
+            name
+            for name, part in gradient.items()
+            if any(leaf.any() for leaf in jax.tree.leaves(part))
+        }
+
+    assert parts_behind(0) == {"policy_torso", "policy"}
+    assert parts_behind(1) == {"torso", "value"}
 
 
 @BOTH
@@ -98,8 +129,8 @@ def test_dropout_acts_with_a_key_alone(config):
 def test_mlp_is_a_product_with_the_flat_features():
     network, params = tiny_network(TINY_MLP)
     flat = np.asarray(features.flat_features(ROWS, "points")).astype(np.float32)
-    hidden = np.maximum(flat @ params["dense_0"]["kernel"], 0)
-    policy = params["heads"]["policy"]
+    hidden = np.maximum(flat @ params["torso"]["dense_0"]["kernel"], 0)
+    policy = params["policy"]
     logits, _ = evaluate(network, params, ROWS)
     np.testing.assert_allclose(logits, hidden @ policy["kernel"] + policy["bias"], atol=1e-5)
 
@@ -136,7 +167,7 @@ def test_an_empty_queue_uses_no_position():
 
     gradient = jax.jit(jax.grad(total))(params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
-    np.testing.assert_array_equal(gradient["queue_position"], 0)
+    np.testing.assert_array_equal(gradient["torso"]["queue_position"], 0)
 
 
 def test_the_last_layer_is_a_layer_read_at_the_class_token():

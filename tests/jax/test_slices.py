@@ -13,6 +13,7 @@ from bb_sim.afterstates import expand_afterstates
 from tests.jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
+    SEPARATE_AFTERSTATE_MLP,
     TINY_MLP,
     branching_position,
     legal_of,
@@ -75,7 +76,9 @@ def test_without_afterstates_a_position_is_a_row():
     jax.tree.map(np.testing.assert_array_equal, found, evaluate(network, params, rows))
 
 
-@pytest.mark.parametrize("config", [AFTERSTATE_MLP, AFTERSTATE_TRANSFORMER])
+@pytest.mark.parametrize(
+    "config", [AFTERSTATE_MLP, SEPARATE_AFTERSTATE_MLP, AFTERSTATE_TRANSFORMER]
+)
 @pytest.mark.parametrize("size", [1, 60])
 def test_a_slice_is_evaluated_like_its_afterstates_one_by_one(config, size):
     network, params = tiny_network(config)
