@@ -52,7 +52,7 @@ def test_logits_are_scores_and_values_those_of_the_positions(scored):
     logits, values = evaluate_positions(network, params, jnp.array(ROWS), afterstates)
     np.testing.assert_allclose(logits, scores, atol=1e-5)
     assert (np.asarray(logits)[~LEGAL] == 0).all()
-    np.testing.assert_allclose(values, evaluate(network, params, ROWS)[1], atol=1e-5)
+    np.testing.assert_allclose(values, evaluate(network, params, jnp.array(ROWS))[1], atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -100,7 +100,8 @@ def test_a_batch_beyond_the_usual_room_is_no_other(kind):
 def test_logits_of_scores(legal_sets, data):
     legal = np.zeros((len(legal_sets), 33), bool)
     expected = np.zeros((len(legal_sets), 33), np.float32)
-    scores, first = [], []
+    scores: list[float] = []
+    first = []
     for index, actions in enumerate(legal_sets):
         scores += [-1.0] * data.draw(st.integers(0, 2))
         first.append(len(scores))
@@ -108,6 +109,6 @@ def test_logits_of_scores(legal_sets, data):
             legal[index, action] = True
             expected[index, action] = len(scores) + 0.5
             scores.append(len(scores) + 0.5)
-    scores = np.array([*scores, -1.0], np.float32)
-    found = logits_of_scores(jnp.array(scores), jnp.array(first, jnp.int32), jnp.array(legal))
+    arrays = jnp.array([*scores, -1.0]), jnp.array(first, jnp.int32), jnp.array(legal)
+    found = logits_of_scores(*arrays)
     np.testing.assert_array_equal(found, expected)

@@ -42,7 +42,8 @@ def _slices(counts, begin, stop, room):
 
 
 def _slices_by_hand(counts, begin, stop, room):
-    taken, rows = [], room.rows + 1
+    taken: list[list[int]] = []
+    rows = room.rows + 1
     for position in range(begin, stop):
         if rows + counts[position] > room.rows or len(taken[-1]) == room.positions:
             taken.append([])
@@ -89,13 +90,14 @@ def test_a_slice_is_evaluated_like_its_afterstates_one_by_one(config, size):
     inside = np.arange(60) < size
     needed = legal_of(rows[:size]).sum() + size
     room = Room(room_of(network, needed).rows, 60)
-    logits, values = evaluate_slice(
-        network, params, *map(jnp.array, (rows, starts[:-1], inside, table)), room
-    )
+    observations, first, inside, afterstates = map(jnp.array, (rows, starts[:-1], inside, table))
+    logits, values = evaluate_slice(network, params, observations, first, inside, afterstates, room)
     np.testing.assert_allclose(
         logits[:size], scores_one_by_one(network, params, rows[:size]), atol=1e-5
     )
-    np.testing.assert_allclose(values[:size], evaluate(network, params, rows)[1][:size], atol=1e-5)
+    np.testing.assert_allclose(
+        values[:size], evaluate(network, params, observations)[1][:size], atol=1e-5
+    )
 
 
 def test_any_position_fits_into_any_slice():

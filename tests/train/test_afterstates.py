@@ -1,19 +1,24 @@
 """Whole runs of policies over afterstates: trained, interrupted, resumed and evaluated."""
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.train.running import metrics, run_python, train, train_struck, write_config
 
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "mlp": {"kind": "mlp", "hidden_layers": [16], "dropout": 0.0, "afterstates": True},
     "transformer": {
         **{"hidden_dim": 8, "num_heads": 2, "num_layers": 1, "species_embedding_dim": 4},
         **{"dropout": 0.1, "afterstates": True},
     },
 }
-CHANGES = {"total_iterations": 3, "use_exploit_patch": False, "checkpoint_frequency": 1}
+CHANGES: dict[str, Any] = {
+    "total_iterations": 3,
+    "use_exploit_patch": False,
+    "checkpoint_frequency": 1,
+}
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -59,9 +64,10 @@ def test_an_interrupted_run_goes_on_exactly(finished, tmp_path):
 
 def test_another_kind_of_policy_is_no_start(finished, tmp_path):
     kind, folder = finished
-    network = NETWORKS[kind] | {"afterstates": False}
-    source = str(folder / "run")
-    result = train(write_config(tmp_path, network_config=network, resume_from=source, **CHANGES))
+    changes = CHANGES | {"network_config": NETWORKS[kind] | {"afterstates": False}}
+    changes |= {"resume_from": str(folder / "run"), "total_iterations": 4}
+    result = train(write_config(tmp_path, **changes))
     assert result.returncode == 2
-    assert "afterstates True instead of False" in result.stderr
+    sentence = "network_config.afterstates is True there and False in this configuration"
+    assert sentence in result.stderr
     assert "Traceback" not in result.stderr

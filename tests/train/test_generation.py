@@ -20,10 +20,10 @@ from train.game_plan import plan_games, records
 from train.generation import (
     GenerationShape,
     Generator,
-    Rollout,
     generate_games_batched_by_opponent,
 )
 from train.opponent_pool import OpponentPool
+from train.rollout import Rollout
 
 SHAPE = GenerationShape(games=60, groups=4, slots=8, trajectories=130)
 SHARES = {"self": 0.5, "checkpoint:abc": 0.1, "random": 0.2, "heuristic": 0.2}
