@@ -52,8 +52,6 @@ def test_it_is_evaluated(finished, tmp_path):
 
 def test_an_interrupted_run_goes_on_exactly(finished, tmp_path):
     kind, folder = finished
-    if kind != "mlp":
-        pytest.skip("one network is enough for what depends on none")
     config = write_config(tmp_path, network_config=NETWORKS[kind], **CHANGES)
     struck = train_struck(config, "learning", "SIGTERM", 2)
     assert struck.returncode == 143, struck.stderr
