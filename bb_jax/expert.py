@@ -39,7 +39,7 @@ class ExpertChoice(NamedTuple):
     policy: Any
 
 
-ExpertStep = Callable[[Params, np.ndarray, Any, Any, Any], ExpertChoice]
+ExpertStep = Callable[..., ExpertChoice]
 
 
 def judge(network: Network, params: Params, rows: jax.Array, draw_reward: float) -> jax.Array:
@@ -59,9 +59,11 @@ def make_expert_step(
 ) -> ExpertStep:
     """A compiled function that lets the expert act for a batch, in equal parts on each device.
 
-    It is called `step(params, observations, key, temperature, sampled_plies)` as a policy step is
-    (`bb_jax.inference`); the temperature is in units of the objective. It returns an `ExpertChoice`
-    of device arrays without waiting for them.
+    It is called `step(params, observations, key, temperature, sampled_plies, objectives=None)` as a
+    policy step is (`bb_jax.inference`); the temperature is in units of the objective. With
+    objectives, float32 [B, 33], of a search, these are what the expert goes by; the values stay
+    those of the afterstates. It returns an `ExpertChoice` of device arrays without waiting for
+    them.
 
     Args:
       network: whose values judge afterstates.
@@ -79,6 +81,7 @@ def make_expert_step(
         params: Params,
         observations: jax.Array,
         afterstates: Afterstates,
+        searched: jax.Array | None,
         key: jax.Array,
         temperature: jax.Array,
         sampled_plies: jax.Array,
@@ -89,7 +92,8 @@ def make_expert_step(
         legal = features.legal_mask(observations)
         values = judge(network, params, afterstates.rows, draw_reward)
         of_action = jnp.take(values, first_and_rank(afterstates.first, legal), axis=0, mode="clip")
-        objectives = jnp.where(legal, objective(of_action, margin_weight), 0.0)
+        objectives = objective(of_action, margin_weight) if searched is None else searched
+        objectives = jnp.where(legal, objectives, 0.0)
         best = distributions.greedy(objectives, legal)
         log_probs = distributions.masked_log_softmax(objectives, legal, temperature)
         samples = features.turns(observations) < sampled_plies
@@ -111,12 +115,17 @@ def make_expert_step(
     compiled = jax.pmap(
         step_on_device,
         axis_name=_AXIS,
-        in_axes=(None, 0, 0, None, None, None),
+        in_axes=(None, 0, 0, 0, None, None, None),
         devices=devices,
     )
 
     def step(
-        params: Params, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
+        params: Params,
+        observations: np.ndarray,
+        key: Any,
+        temperature: Any,
+        sampled_plies: Any,
+        objectives: np.ndarray | None = None,
     ) -> ExpertChoice:
         size = len(observations)
         if size % len(devices):
@@ -125,11 +134,14 @@ def make_expert_step(
             )
         parts = observations.reshape(len(devices), size // len(devices), -1)
         afterstates = expand_parts(parts)
+        if objectives is not None:
+            objectives = objectives.reshape(*parts.shape[:2], -1)
         with uploads():
             choice = compiled(
                 params,
                 parts,
                 afterstates,
+                objectives,
                 np.asarray(key, np.uint32),
                 np.float32(temperature),
                 np.int32(sampled_plies),

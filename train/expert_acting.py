@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from eval.searching import SearchSession
 
 from bb_jax.expert import ExpertStep
 from bb_jax.features import NUM_ACTIONS, NUM_PLIES
@@ -32,6 +33,7 @@ class ExpertActing(Acting):
         settings: ActingSettings,
         trajectories: np.ndarray,
         num_trajectories: int,
+        search: SearchSession | None = None,
     ):
         """See `Acting`.
 
@@ -42,9 +44,11 @@ class ExpertActing(Acting):
           settings: how actions are drawn; the temperature is in units of the objective.
           trajectories: int32 [G, 2], the trajectory of each seat of each game, -1 for none.
           num_trajectories: N of the rollout.
+          search: searches the learner's decisions; without it the values alone decide.
         """
         super().__init__(expert_step, learner, members, settings)
         self._trajectories = trajectories
+        self._search = search
         shape = (num_trajectories, _DECISIONS)
         self._record = ExpertRecord(
             best=np.zeros(shape, bool),
@@ -58,8 +62,15 @@ class ExpertActing(Acting):
         return dataclasses.replace(rollout, expert=self._record)
 
     def _learner_pass(self, waiting: WaitingGames) -> Pass:
-        choice = self._choose(self._learner, waiting.observations, self._key(waiting, 0))
         slots = np.flatnonzero(waiting.deciders == 0)
+        games, rows = waiting.games[slots], waiting.observations[slots]
+        objectives = None
+        if self._search is not None:
+            objectives = np.zeros((len(waiting.deciders), NUM_ACTIONS), np.float32)
+            objectives[slots] = self._search.look(games, rows).values
+        key = self._key(waiting, 0)
+        choice = self._choose(self._learner, waiting.observations, key, objectives)
+        searched = slots
         turns = waiting.observations[slots, _TURN]
         trajectories = self._trajectories[waiting.games[slots], turns & 1]
         slots, turns = slots[trajectories >= 0], turns[trajectories >= 0]
@@ -67,6 +78,8 @@ class ExpertActing(Acting):
 
         def result() -> tuple[np.ndarray, np.ndarray]:
             found = jax.device_get(choice)
+            if self._search is not None:
+                self._search.played(games, rows, found.actions[searched])
             self._record.best[places] = found.best[slots]
             self._record.values[places] = found.values[slots]
             self._record.played_values[places] = found.played_values[slots]
@@ -79,5 +92,9 @@ class ExpertActing(Acting):
         choice = self._choose(params, rows, key)
         return lambda: (jax.device_get(choice.actions), np.zeros(len(rows), np.float32))
 
-    def _choose(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Any:
-        return self._policy_step(params, rows, key, self._temperature, self._sampled_plies)
+    def _choose(
+        self, params: Any, rows: np.ndarray, key: np.ndarray, objectives: np.ndarray | None = None
+    ) -> Any:
+        return self._policy_step(
+            params, rows, key, self._temperature, self._sampled_plies, objectives
+        )

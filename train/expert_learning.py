@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from bb_jax.search import Search, parse_search
+from eval.searching import SearchSession
 
 from bb_jax import Hyper, LearnerState
 from bb_jax.devices import DeviceError
@@ -54,19 +56,25 @@ class ExpertLearning(Learning):
                 f"expert_config.minibatch_size ({expert.minibatch_size}) cannot be spread evenly "
                 f"over {len(self._all_devices)} devices"
             )
+        self._search = Search(self._network, parse_search(expert.search))
         self._expert_update = make_expert_update(self._network, expert, self._all_devices)
 
     def acting(
         self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
     ) -> Acting:
         """The expert, with the network's values, in the games of a plan."""
+        placed = self._place(params)
+        session = None
+        if self._search.config.samples != 0:
+            session = SearchSession(self._search, placed, plan.seeds, plan.controllers)
         return ExpertActing(
             self._expert_step,
-            self._place(params),
+            placed,
             members,
             settings,
             plan.trajectories,
             self._trajectories,
+            session,
         )
 
     @partial(jax.profiler.annotate_function, name="update")

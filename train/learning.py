@@ -170,13 +170,23 @@ def for_any_batch(step: Any, num_devices: int, axis: int) -> Any:
     """
 
     def padded_step(
-        params: Any, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
+        params: Any,
+        observations: np.ndarray,
+        key: Any,
+        temperature: Any,
+        sampled_plies: Any,
+        *of_rows: np.ndarray | None,
     ) -> Any:
         rows = len(observations)
         missing = -rows % num_devices
-        if missing:
-            observations = np.pad(observations, ((0, missing), (0, 0)))
-        result = step(params, observations, key, temperature, sampled_plies)
+
+        def padded(array: np.ndarray | None) -> np.ndarray | None:
+            if array is None or not missing:
+                return array
+            return np.pad(array, ((0, missing), (0, 0)))
+
+        others = map(padded, of_rows)
+        result = step(params, padded(observations), key, temperature, sampled_plies, *others)
         if missing:
             # Unlike an index, its bounds are not transferred.
             result = jax.tree.map(

@@ -39,11 +39,14 @@ class HashedActing:
         self.calls: list[tuple[int, int]] = []
         self._on_decide = on_decide
 
-    def decide(self, group, ply, observations, deciders):
-        self.calls.append((group, ply))
+    def decide(self, waiting):
+        self.calls.append((waiting.group, waiting.ply))
         if self._on_decide is not None:
             self._on_decide(len(self.calls))
-        return Decisions(observations.copy(), deciders.copy())
+        return Decisions(waiting.observations.copy(), waiting.deciders.copy())
+
+    def complete(self, rollout):
+        return rollout
 
 
 class FirstAction:

@@ -9,7 +9,7 @@ import pytest
 from bb_jax import NetworkConfig, Policy, build_network, init_params, legal_mask, make_policy_step
 from bb_sim import NUM_ACTIONS, OPPONENTS, GameBatch
 from bb_sim.arena import EXTERNAL, NO_DECISION
-from train.acting import ALL_PLIES, Acting, ActingSettings
+from train.acting import ALL_PLIES, Acting, ActingSettings, WaitingGames
 from train.config import Config, OpponentConfig
 from train.game_plan import NO_TRAJECTORY, plan_games, records
 from train.generation import generate_games_batched_by_opponent
@@ -135,6 +135,11 @@ def make_acting(step, temperature=0.7, sampled_plies=ALL_PLIES, seed=(5,)):
     return Acting(step, params(0), [params(1), params(2)], settings)
 
 
+def waiting(group, ply, observations, deciders):
+    """Games that wait; networks do not look at which they are."""
+    return WaitingGames(group, ply, observations, deciders, np.zeros(len(deciders), np.int32))
+
+
 @pytest.fixture(scope="module")
 def observations():
     """uint8 [200, 19]: rows of games in their middle."""
@@ -150,7 +155,7 @@ def test_each_network_decides_in_its_own_slots_by_one_pass(observations):
     step = CountedStep()
     # So cold that the best action is as good as certain.
     acting = make_acting(step, temperature=1e-3)
-    actions, log_probs = acting.decide(0, 4, observations, deciders).result()
+    actions, log_probs = acting.decide(waiting(0, 4, observations, deciders)).result()
     # The learner's pass is over all slots, a member's over its padded own.
     assert [rows for rows, _ in step.calls] == [200, 64, 64]
     assert len({key for _, key in step.calls}) == 3
@@ -169,7 +174,7 @@ def test_a_network_that_does_not_decide_costs_nothing(observations):
     acting = make_acting(step)
     for deciders, passes in (([2] * 200, [256]), ([0] * 200, [200]), ([NO_DECISION] * 200, [])):
         step.calls.clear()
-        acting.decide(0, 0, observations, np.array(deciders, np.uint8)).result()
+        acting.decide(waiting(0, 0, observations, np.array(deciders, np.uint8))).result()
         # Padding never exceeds the slots.
         assert [rows for rows, _ in step.calls] == [min(rows, 200) for rows in passes]
 
@@ -177,15 +182,19 @@ def test_a_network_that_does_not_decide_costs_nothing(observations):
 def test_choices_depend_on_the_group_and_the_ply_and_not_on_who_else_waits(observations):
     acting = make_acting(CountedStep())
     everybody = np.zeros(200, np.uint8)
-    actions, log_probs = acting.decide(1, 2, observations, everybody).result()
+    actions, log_probs = acting.decide(waiting(1, 2, observations, everybody)).result()
     half = np.where(np.arange(200) % 2, 0, NO_DECISION).astype(np.uint8)
-    again, log_probs_again = acting.decide(1, 2, observations, half).result()
+    again, log_probs_again = acting.decide(waiting(1, 2, observations, half)).result()
     assert np.array_equal(actions[1::2], again[1::2])
     assert np.array_equal(log_probs[1::2], log_probs_again[1::2])
     for group, ply in ((1, 3), (2, 2)):
-        other, _ = acting.decide(group, ply, observations, everybody).result()
+        other, _ = acting.decide(waiting(group, ply, observations, everybody)).result()
         assert not np.array_equal(actions, other)
-    other, _ = make_acting(CountedStep(), seed=(6,)).decide(1, 2, observations, everybody).result()
+    other, _ = (
+        make_acting(CountedStep(), seed=(6,))
+        .decide(waiting(1, 2, observations, everybody))
+        .result()
+    )
     assert not np.array_equal(actions, other)
 
 
@@ -194,12 +203,16 @@ def test_from_a_move_on_the_best_action_is_played(observations):
     logits = log_softmax(params(0), observations, 1.0)
     # These positions are of turn 7, the eighth move of a game.
     best, log_probs = (
-        make_acting(CountedStep(), sampled_plies=7).decide(0, 0, observations, everybody).result()
+        make_acting(CountedStep(), sampled_plies=7)
+        .decide(waiting(0, 0, observations, everybody))
+        .result()
     )
     assert (logits[np.arange(200), best] >= logits.max(axis=1) - 1e-4).all()
     assert (log_probs == 0).all()
     sampled, log_probs = (
-        make_acting(CountedStep(), sampled_plies=8).decide(0, 0, observations, everybody).result()
+        make_acting(CountedStep(), sampled_plies=8)
+        .decide(waiting(0, 0, observations, everybody))
+        .result()
     )
     assert (sampled != best).any()
     assert (log_probs < 0).any()
