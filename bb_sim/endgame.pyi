@@ -7,8 +7,16 @@ MODELS: tuple[str, ...]
 
 def are_endgames(rows: NDArray[Any]) -> NDArray[np.bool_]: ...
 def endgame_values(
-    rows: NDArray[Any], belief: ArrayLike, margin_weight: float, scoring: str = "points"
+    rows: NDArray[Any],
+    belief: ArrayLike,
+    margin_weight: float,
+    scoring: str = "points",
+    draw_reward: float = 0.0,
 ) -> NDArray[np.float64]: ...
 def position_values(
-    rows: NDArray[Any], belief: ArrayLike, margin_weight: float, scoring: str = "points"
+    rows: NDArray[Any],
+    belief: ArrayLike,
+    margin_weight: float,
+    scoring: str = "points",
+    draw_reward: float = 0.0,
 ) -> NDArray[np.float64]: ...

@@ -11,7 +11,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from bb_sim.afterstates cimport game_from_row, legal_actions_of, viewer_of
 from bb_sim.endgame_search cimport (
-    NUM_MODELS, Belief, Objective, Replies, find_replies, take_belief, value_of,
+    NUM_MODELS, Belief, Objective, Replies, Worth, find_replies, take_belief, value_of,
 )
 from bb_sim.engine cimport (
     ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, SCORING_POINTS, Game, legal_mask, popcount,
@@ -60,8 +60,7 @@ cdef bint is_endgame_row(const uint8_t* row) noexcept nogil:
     return legal == 0 or legal == legal_mask(&g)
 
 
-cdef void load(const uint8_t* row, double margin_weight, int scoring, Game* g,
-               Objective* o) noexcept nogil:
+cdef void load(const uint8_t* row, const Worth* worth, Game* g, Objective* o) noexcept nogil:
     cdef int viewer = viewer_of(row)
     game_from_row(g, row)
     # The last card of the viewer's deck is drawn after its turn; an afterstate comes before that.
@@ -71,13 +70,13 @@ cdef void load(const uint8_t* row, double margin_weight, int scoring, Game* g,
     else:
         g.hand[viewer] |= g.deck_set[viewer]
         g.deck_set[viewer] = 0
-    o.margin_weight, o.viewer, o.scoring = margin_weight, viewer, scoring
-    o.margin = row[10] - POINTS_ZERO if scoring == SCORING_POINTS else row[11] - ANIMALS_ZERO
+    o.worth, o.viewer = worth[0], viewer
+    o.margin = row[10] - POINTS_ZERO if worth.scoring == SCORING_POINTS else row[11] - ANIMALS_ZERO
     o.strength = row[12] - STRENGTH_ZERO
 
 
-cdef void write_action_values(const uint8_t* row, const double* belief, double margin_weight,
-                              int scoring, double* values) noexcept nogil:
+cdef void write_action_values(const uint8_t* row, const double* belief, const Worth* worth,
+                              double* values) noexcept nogil:
     cdef Objective o
     cdef Belief b
     cdef Game g
@@ -86,7 +85,7 @@ cdef void write_action_values(const uint8_t* row, const double* belief, double m
     cdef int i, action
     for action in range(NUM_ACTIONS):
         values[action] = -INFINITY
-    load(row, margin_weight, scoring, &g, &o)
+    load(row, worth, &g, &o)
     take_belief(belief, &b)
     find_replies(&g, legal_actions_of(row), &replies)
     for i in range(replies.number):
@@ -96,12 +95,12 @@ cdef void write_action_values(const uint8_t* row, const double* belief, double m
             replies.actions[i] &= replies.actions[i] - 1
 
 
-cdef double position_value(const uint8_t* row, const double* belief, double margin_weight,
-                           int scoring) noexcept nogil:
+cdef double position_value(const uint8_t* row, const double* belief,
+                           const Worth* worth) noexcept nogil:
     cdef Objective o
     cdef Belief b
     cdef Game g
-    load(row, margin_weight, scoring, &g, &o)
+    load(row, worth, &g, &o)
     take_belief(belief, &b)
     return value_of(&g, &o, &b)
 
@@ -116,20 +115,34 @@ def _checked_rows(rows):
     return rows
 
 
-def _checked(rows, belief, margin_weight, scoring):
-    """The arguments of both searches, checked: rows, belief, weight and number of the scoring."""
+cdef Worth worth_of(double margin_weight, double draw_reward, object scoring) except *:
+    """What results are worth.
+
+    Raises:
+      ValueError: a number is not finite, the weight is negative, or there is no such scoring.
+    """
+    cdef Worth worth
+    worth.scoring = check_scoring(scoring)
+    if not np.isfinite(margin_weight) or margin_weight < 0:
+        raise ValueError(f"margin_weight must be a number from 0 up, not {margin_weight!r}")
+    if not -1 <= draw_reward <= 1:
+        raise ValueError(f"draw_reward must be a number from -1 to 1, not {draw_reward!r}")
+    worth.margin_weight, worth.draw_reward = margin_weight, draw_reward
+    return worth
+
+
+def _checked(rows, belief):
+    """Rows and belief, checked."""
     rows = _checked_rows(rows)
     belief = np.ascontiguousarray(belief, np.float64)
     if belief.shape != (len(rows), NUM_MODELS):
         raise ValueError(f"belief must have the shape ({len(rows)}, {NUM_MODELS})")
     if not np.isfinite(belief).all() or (belief < 0).any() or (belief.sum(axis=1) <= 0).any():
         raise ValueError("a belief holds weights from 0 up, one at least above 0")
-    if not np.isfinite(margin_weight) or margin_weight < 0:
-        raise ValueError(f"margin_weight must be a number from 0 up, not {margin_weight!r}")
     hidden = np.flatnonzero(~are_endgames(rows))
     if hidden.size:
         raise ValueError(f"row {hidden[0]} is no endgame: the viewer does not know all hands")
-    return rows, belief, float(margin_weight), check_scoring(scoring)
+    return rows, belief
 
 
 def are_endgames(rows):
@@ -152,7 +165,7 @@ def are_endgames(rows):
     return found.view(bool)
 
 
-def endgame_values(rows, belief, margin_weight, scoring="points"):
+def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
     """The value of each action against a believed opponent, by search to the end of the game.
 
     `B` denotes rows, `M` the models in the order of MODELS.
@@ -162,6 +175,7 @@ def endgame_values(rows, belief, margin_weight, scoring="points"):
       belief: float [B, M], weights of the models, which need not sum to 1.
       margin_weight: weight of the margin, in points or by the scoring in animals, from 0 up.
       scoring: `points` or `animals`.
+      draw_reward: the outcome of a draw, -1 to 1.
 
     Returns:
       float64 [B, 33], outcome + margin_weight * margin for the viewer, of the whole game; minus
@@ -170,34 +184,32 @@ def endgame_values(rows, belief, margin_weight, scoring="points"):
     Raises:
       ValueError: an argument is none of these.
     """
-    rows, belief, margin_weight, scoring = _checked(rows, belief, margin_weight, scoring)
+    cdef Worth worth = worth_of(margin_weight, draw_reward, scoring)
+    rows, belief = _checked(rows, belief)
     cdef const uint8_t[:, ::1] given = rows
     cdef const double[:, ::1] beliefs = belief
-    cdef double weight = margin_weight
-    cdef int rule = scoring
     values = np.empty((len(rows), NUM_ACTIONS))
     cdef double[:, ::1] result = values
     cdef Py_ssize_t i
     with nogil:
         for i in range(given.shape[0]):
-            write_action_values(&given[i, 0], &beliefs[i, 0], weight, rule, &result[i, 0])
+            write_action_values(&given[i, 0], &beliefs[i, 0], &worth, &result[i, 0])
     return values
 
 
-def position_values(rows, belief, margin_weight, scoring="points"):
+def position_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
     """The value of each row itself, whoever is to move: float64 [B].
 
     Arguments and errors as for `endgame_values`.
     """
-    rows, belief, margin_weight, scoring = _checked(rows, belief, margin_weight, scoring)
+    cdef Worth worth = worth_of(margin_weight, draw_reward, scoring)
+    rows, belief = _checked(rows, belief)
     cdef const uint8_t[:, ::1] given = rows
     cdef const double[:, ::1] beliefs = belief
-    cdef double weight = margin_weight
-    cdef int rule = scoring
     values = np.empty(len(rows))
     cdef double[::1] result = values
     cdef Py_ssize_t i
     with nogil:
         for i in range(given.shape[0]):
-            result[i] = position_value(&given[i, 0], &beliefs[i, 0], weight, rule)
+            result[i] = position_value(&given[i, 0], &beliefs[i, 0], &worth)
     return values

@@ -2,7 +2,7 @@
 
 The viewer plays what maximises the expectation of
 
-    outcome (+1, 0, -1) + margin_weight * margin,
+    outcome (+1, -1, or what a draw is worth) + margin_weight * margin,
 
 the opponent is one of the named opponents or plays the best reply, and the viewer's belief about
 which of them it is follows Bayes' rule along every line of play. What the viewer sees of a turn is
@@ -46,12 +46,19 @@ cdef enum:
 # --- Positions ----------------------------------------------------------------------------------
 
 
+cdef double result_value(const Worth* worth, int difference, int margin) noexcept nogil:
+    cdef double outcome = (difference > 0) - (difference < 0)
+    if difference == 0:
+        outcome = worth.draw_reward
+    return outcome + worth.margin_weight * margin
+
+
 cdef inline double final_value(const Game* g, const Objective* o) noexcept nogil:
     cdef int own = g.bar[o.viewer]
     cdef int other = g.bar[1 - o.viewer]
     cdef int margin = o.margin
     cdef int difference
-    if o.scoring == SCORING_POINTS:
+    if o.worth.scoring == SCORING_POINTS:
         margin += points_sum(own) - points_sum(other)
         difference = margin
     else:
@@ -60,7 +67,7 @@ cdef inline double final_value(const Game* g, const Objective* o) noexcept nogil
         if difference == 0:
             # A tie goes to the lower total strength.
             difference = -(o.strength + strength_sum(own) - strength_sum(other))
-    return (difference > 0) - (difference < 0) + o.margin_weight * margin
+    return result_value(&o.worth, difference, margin)
 
 
 cdef inline bint same_position(const Game* one, const Game* two) noexcept nogil:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bb_jax.search.config import SearchConfig, parse_search
 from eval.command_line import (
     Parser,
     check_seed,
@@ -35,6 +36,7 @@ from eval.players import (
     common_scoring,
     make_player,
     network_player,
+    search_player,
     split_specifications,
 )
 from eval.resumable import PartialResults, play_in_parts
@@ -101,6 +103,12 @@ def _parser() -> Parser:
         metavar="T",
         help="draw actions from softmax(logits / T) (default: play the best one)",
     )
+    parser.add_argument(
+        "--search",
+        metavar="TEXT",
+        help="let the checkpoints search with samples=N or milliseconds=T a move, and what they "
+        "know of the opponent: samples=200,opponent=unknown or samples=200,opponent=known",
+    )
     parser.add_device()
     parser.add_argument(
         "--json",
@@ -121,12 +129,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     # Everything that can be refused is refused before JAX starts and before a game is played.
     names = [*options.checkpoint, *options.against]
-    _check_options(options, names)
+    search = _check_options(options, names)
     specifications = split_specifications(options.opponents)
     if options.json is not None:
         check_writable(options.json)
     start_jax(options.device)
-    players, paths = _load(names, options.temperature)
+    players, paths = _load(names, options.temperature, search)
     with checkpoint_errors():
         opponents = [make_player(specification) for specification in specifications]
     scoring = common_scoring([*players, *opponents])
@@ -161,6 +169,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             "differences": [row.as_json() for rows in comparisons for row in rows],
             "seed": options.seed,
             "temperature": options.temperature,
+            "search": None if search is None else str(search),
             "scoring": scoring,
             "date": timestamp(),
             "command": shlex.join(["python", "-m", MODULE, *arguments]),
@@ -172,23 +181,37 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _check_options(options: argparse.Namespace, names: Sequence[str]) -> None:
+def _check_options(options: argparse.Namespace, names: Sequence[str]) -> SearchConfig | None:
+    """Refuses what cannot be; the search that is asked for."""
     check_games(options.games, "--games")
     check_seed(options.seed)
     check_temperature(options.temperature)
     if len(names) > 1 and options.games < 4:
         raise EvaluationError(f"--games must be at least 4 to compare, not {options.games}")
+    if options.search is None:
+        return None
+    if options.temperature is not None:
+        raise EvaluationError("--search plays the best action: leave --temperature away")
+    try:
+        return parse_search(options.search)
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
 
 
-def _load(names: Sequence[str], temperature: float | None) -> tuple[list[Player], list[Path]]:
+def _load(
+    names: Sequence[str], temperature: float | None, search: SearchConfig | None
+) -> tuple[list[Player], list[Path]]:
     from bb_jax import load_policy, resolve_checkpoint
 
     with checkpoint_errors():
         paths = [resolve_checkpoint(name) for name in names]
-        players: list[Player] = [
-            network_player(name, load_policy(path), temperature=temperature)
-            for name, path in zip(names, paths, strict=True)
-        ]
+        policies = [load_policy(path) for path in paths]
+    players: list[Player] = [
+        network_player(name, policy, temperature=temperature)
+        if search is None
+        else search_player(name, policy, search)
+        for name, policy in zip(names, policies, strict=True)
+    ]
     return players, paths
 
 
@@ -200,8 +223,7 @@ def _report(
     seconds: float,
     found: int,
 ) -> str:
-    temperature = options.temperature
-    how = "best actions" if temperature is None else f"actions drawn at temperature {temperature:g}"
+    how = _how_chosen(options)
     parts = [
         f"{options.games} games an opponent: {options.games // 2} deals (seed {options.seed}), "
         f"each from both seats"
@@ -223,6 +245,14 @@ def _report(
         f"{played} games in {seconds:.1f} s ({played / seconds:,.0f} a second)"
     )
     return "\n\n".join(parts)
+
+
+def _how_chosen(options: argparse.Namespace) -> str:
+    if options.search is not None:
+        return f"search ({parse_search(options.search)})"
+    if options.temperature is not None:
+        return f"actions drawn at temperature {options.temperature:g}"
+    return "best actions"
 
 
 def _swap_effect(evaluated: Sequence[_Evaluated]) -> str:

@@ -13,13 +13,24 @@ from bb_sim import OPPONENTS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena
 from eval.agents import select_action_id
 from eval.errors import EvaluationError
-from eval.players import AgentPlayer, NamedPlayer, Player, PolicyPlayer, as_player, decide
+from eval.players import (
+    AgentPlayer,
+    NamedPlayer,
+    Player,
+    PolicyPlayer,
+    SearchPlayer,
+    as_player,
+    decide,
+)
+from eval.searching import SearchSession
+from eval.streams import mixed_seeds
 
 MAX_SLOTS = 4096
 MIN_SLOTS = 64
 _MAX_EXTERNAL = NO_DECISION - EXTERNAL
 _TURN_BYTE = 13
 
+ExternalPlayer = PolicyPlayer | AgentPlayer | SearchPlayer
 OnProgress = Callable[[int, int], None]
 
 
@@ -243,13 +254,20 @@ def play_pairings(
     # [D, P, 2] in the order of play: pairings take turns, so that all of them fill the batches.
     shape = (games // 2, len(pairings), 2)
     game_seeds = np.ascontiguousarray(np.broadcast_to(seeds[:, :, None], shape)).reshape(-1)
-    game_controllers = np.broadcast_to(controllers, (*shape, 2)).reshape(-1, 2)
+    game_controllers = np.ascontiguousarray(
+        np.broadcast_to(controllers, (*shape, 2)).reshape(-1, 2)
+    )
+    sessions = {
+        player: SearchSession(player.search, player.params, game_seeds, game_controllers)
+        for player in external
+        if isinstance(player, SearchPlayer)
+    }
 
     arena = Arena(slots or _choose_slots(total), scoring=scoring)
-    arena.start(game_seeds, np.ascontiguousarray(game_controllers))
+    arena.start(game_seeds, game_controllers)
     begun = 0
     while arena.pending:
-        _answer_waiting(arena, external, game_seeds)
+        _answer_waiting(arena, external, sessions, game_seeds)
         if on_progress is not None:
             # Games begin in order, and one that has begun is over unless it waits in a slot.
             begun = max(begun, int(arena.games.max()) + 1) if arena.pending else total
@@ -267,9 +285,9 @@ def play_pairings(
 
 def _seat_players(
     pairings: Sequence[tuple[Player, Player]],
-) -> tuple[list[PolicyPlayer | AgentPlayer], np.ndarray]:
+) -> tuple[list[ExternalPlayer], np.ndarray]:
     """The external players in order of appearance, and controllers uint8 [P, 2 games, 2 seats]."""
-    external: list[PolicyPlayer | AgentPlayer] = []
+    external: list[ExternalPlayer] = []
 
     def controller(player: Player) -> int:
         if isinstance(player, NamedPlayer):
@@ -292,7 +310,10 @@ def _choose_slots(total: int) -> int:
 
 
 def _answer_waiting(
-    arena: Arena, external: Sequence[PolicyPlayer | AgentPlayer], seeds: np.ndarray
+    arena: Arena,
+    external: Sequence[ExternalPlayer],
+    sessions: Mapping[SearchPlayer, SearchSession],
+    seeds: np.ndarray,
 ) -> None:
     """Lets the external player with most decisions waiting take them; the others go on waiting."""
     deciders = arena.deciders
@@ -305,6 +326,8 @@ def _answer_waiting(
             [select_action_id(player.name, player.agent, arena.state(int(row))) for row in rows],
             np.uint8,
         )
+    elif isinstance(player, SearchPlayer):
+        chosen = sessions[player].decide(arena.games[rows], arena.observations[rows])
     else:
         observations = arena.observations[rows]
         uniforms = None
@@ -323,12 +346,7 @@ def _answer_waiting(
 def _uniforms(seeds: np.ndarray, turns: np.ndarray) -> np.ndarray:
     """float32 [B] in (0, 1), from uint64 [B] game seeds and uint8 [B] turns alone.
 
-    The finalizer of MurmurHash3 (fmix64) over both; 22 bits, centred, so that neither 0 nor 1
-    occurs and every value is exact in single precision.
+    22 bits, centred, so that neither 0 nor 1 occurs and every value is exact in single precision.
     """
-    mixed = seeds ^ (turns.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD1342543DE82EF95)
-    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        mixed ^= mixed >> np.uint64(33)
-        mixed *= np.uint64(multiplier)
-    mixed ^= mixed >> np.uint64(33)
-    return ((mixed >> np.uint64(42)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 22)
+    bits = (mixed_seeds(seeds, turns) >> np.uint64(42)).astype(np.float32)
+    return (bits + np.float32(0.5)) / np.float32(1 << 22)

@@ -15,6 +15,7 @@ from eval.errors import EvaluationError
 
 if TYPE_CHECKING:
     from bb_jax import Policy
+    from bb_jax.search import Search, SearchConfig
 
 # uint8 [B, 19] observations (and float32 [B] uniforms where asked for) -> uint8 [B] action ids.
 PolicyFunction = Callable[..., Any]
@@ -64,7 +65,26 @@ class AgentPlayer:
     agent: Agent
 
 
-Player = NamedPlayer | PolicyPlayer | AgentPlayer
+@dataclass(frozen=True, eq=False)
+class SearchPlayer:
+    """A network that plays by search.
+
+    Attributes:
+      name: what tables and errors call it.
+      search: with the network.
+      params: of the network, on the device.
+      identity: tells apart players that would play differently.
+      scoring: that the network was trained for.
+    """
+
+    name: str
+    search: Search
+    params: Any
+    identity: str
+    scoring: str
+
+
+Player = NamedPlayer | PolicyPlayer | AgentPlayer | SearchPlayer
 
 
 def make_player(
@@ -124,9 +144,25 @@ def network_player(
     return PolicyPlayer(name, act, samples=True, identity=identity, scoring=policy.scoring)
 
 
+def search_player(name: str, policy: Policy, config: SearchConfig) -> SearchPlayer:
+    """A network as a player that searches."""
+    import jax
+
+    from bb_jax import policy_hash
+    from bb_jax.search import Search
+
+    return SearchPlayer(
+        name,
+        Search(policy.network, config),
+        jax.tree.map(jax.numpy.array, policy.params),
+        f"{policy_hash(policy.params)} search {config}",
+        policy.scoring,
+    )
+
+
 def identity_of(player: Player) -> str:
     """What a stored result says about a player: equal for players that play alike."""
-    return (isinstance(player, PolicyPlayer) and player.identity) or player.name
+    return (isinstance(player, PolicyPlayer | SearchPlayer) and player.identity) or player.name
 
 
 def common_scoring(players: Sequence[Player], given: str | None = None) -> str:
@@ -135,7 +171,8 @@ def common_scoring(players: Sequence[Player], given: str | None = None) -> str:
     Raises:
       EvaluationError: a checkpoint was trained for another one; it is named.
     """
-    known = {p.name: p.scoring for p in players if isinstance(p, PolicyPlayer) and p.scoring}
+    networks = [p for p in players if isinstance(p, PolicyPlayer | SearchPlayer)]
+    known = {p.name: p.scoring for p in networks if p.scoring}
     scoring = given or next(iter(known.values()), "points")
     for name, own in known.items():
         if own != scoring:

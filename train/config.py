@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bb_jax.config import ALGORITHMS, SCORINGS, ExpertConfig, NetworkConfig, PPOConfig
+from bb_jax.search.config import parse_search
 from bb_sim import OPPONENTS, SPECIES
 from train.config_keys import check_distinct, check_fields, key
 
@@ -328,6 +329,15 @@ class Config:
             raise ValueError(
                 f"ppo_config.minibatch_size is {self.ppo_config.minibatch_size} positions, but "
                 f"buffer_size holds {self.buffer_size}"
+            )
+        try:
+            search = parse_search(self.expert_config.search)
+        except ValueError as error:
+            raise ValueError(f"expert_config.{error}") from error
+        if search.samples is None:
+            raise ValueError(
+                "expert_config.search must have its budget in samples, which can be repeated, "
+                f"not {self.expert_config.search!r}"
             )
         if self.algorithm == "expert_iteration" and self.network_config.afterstates:
             raise ValueError(

@@ -8,10 +8,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from eval.searching import SearchSession
 
 from bb_jax.expert import ExpertStep
 from bb_jax.features import NUM_ACTIONS, NUM_PLIES
+from eval.searching import SearchSession
 from train.acting import Acting, ActingSettings, Pass, WaitingGames
 from train.rollout import ExpertRecord, Rollout
 
@@ -47,6 +47,7 @@ class ExpertActing(Acting):
           search: searches the learner's decisions; without it the values alone decide.
         """
         super().__init__(expert_step, learner, members, settings)
+        self._expert_step = expert_step
         self._trajectories = trajectories
         self._search = search
         shape = (num_trajectories, _DECISIONS)
@@ -95,6 +96,6 @@ class ExpertActing(Acting):
     def _choose(
         self, params: Any, rows: np.ndarray, key: np.ndarray, objectives: np.ndarray | None = None
     ) -> Any:
-        return self._policy_step(
+        return self._expert_step(
             params, rows, key, self._temperature, self._sampled_plies, objectives
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,13 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from bb_jax.search import Search, parse_search
-from eval.searching import SearchSession
 
 from bb_jax import Hyper, LearnerState
 from bb_jax.devices import DeviceError
 from bb_jax.expert import make_expert_step
 from bb_jax.expert_update import Lessons, make_expert_update
+from bb_jax.search import Search, parse_search
+from eval.searching import SearchSession
 from train.acting import Acting, ActingSettings
 from train.checkpointing import to_arrays
 from train.config import Config
@@ -56,7 +57,14 @@ class ExpertLearning(Learning):
                 f"expert_config.minibatch_size ({expert.minibatch_size}) cannot be spread evenly "
                 f"over {len(self._all_devices)} devices"
             )
-        self._search = Search(self._network, parse_search(expert.search))
+        self._search = Search(
+            self._network,
+            dataclasses.replace(
+                parse_search(expert.search),
+                margin_weight=config.margin_weight,
+                draw_reward=config.draw_reward,
+            ),
+        )
         self._expert_update = make_expert_update(self._network, expert, self._all_devices)
 
     def acting(

@@ -210,3 +210,31 @@ def test_seconds_of_expert_iteration_beat_random_and_heuristic(tmp_path):
     rows = metrics(tmp_path)
     assert rows[29]["eval/mean_win_rate"] > rows[14]["eval/mean_win_rate"]
     assert rows[-1]["train/kl"] < rows[0]["train/kl"]
+
+
+def test_a_searching_expert_is_the_same_for_any_number_of_workers(tmp_path):
+    search = {"search": "samples=2,opponent=unknown", "minibatch_size": 64}
+    rows = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        config = write_config(
+            folder, EXPERT, expert_config=search, async_num_workers=workers, total_iterations=2
+        )
+        result = train(config)
+        assert result.returncode == 0, result.stderr
+        rows.append(metrics(folder))
+    assert rows[0] == rows[1]
+    plain = train(write_config(tmp_path / "plain", EXPERT, total_iterations=2))
+    assert plain.returncode == 0, plain.stderr
+    assert metrics(tmp_path / "plain") != rows[0]
+
+
+def test_a_search_in_training_has_its_budget_in_samples(tmp_path):
+    for text, complaint in (
+        ("milliseconds=3", "budget in samples"),
+        ("sample=3", "expert_config.search"),
+    ):
+        config = write_config(tmp_path, EXPERT, expert_config={"search": text})
+        result = train(config)
+        assert result.returncode == 2
+        assert complaint in result.stderr and "Traceback" not in result.stderr

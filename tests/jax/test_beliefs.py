@@ -1,0 +1,59 @@
+"""What a searching player makes of the moves that it sees."""
+
+import numpy as np
+import pytest
+
+from bb_jax.search import Beliefs, Search, SearchConfig
+from bb_sim import EXTERNAL, OPPONENTS, Arena
+from bb_sim.simulator import NETWORK_MODEL, NUM_MODELS
+from tests.jax.games import tiny_network
+
+
+def beliefs_after(opponent: int, games: int, assumed: str = "unknown") -> np.ndarray:
+    """The last beliefs, float32 [games, M], of a player that plays the first legal action."""
+    network, params = tiny_network()
+    others = np.full(games, opponent)
+    beliefs = Beliefs(Search(network, SearchConfig(opponent=assumed)), params, others)
+    arena = Arena(games)
+    controllers = np.full((games, 2), EXTERNAL, np.uint8)
+    seats = np.arange(games) % 2
+    controllers[np.arange(games), 1 - seats] = opponent
+    arena.start(np.arange(games, dtype=np.uint64) + np.uint64(5), controllers)
+    last = np.zeros((games, NUM_MODELS), np.float32)
+    while arena.pending:
+        slots = np.flatnonzero(arena.deciders == 0)
+        who, rows = arena.games[slots], arena.observations[slots]
+        last[who] = beliefs.at(who, rows)
+        bits = np.unpackbits(rows[:, 14:], axis=1, count=33, bitorder="little")
+        actions = np.full(games, 255, np.uint8)
+        actions[slots] = bits.argmax(axis=1)
+        beliefs.played(who, rows, actions[slots])
+        arena.step(actions)
+    return last
+
+
+@pytest.mark.parametrize("name", ["random", "queue", "online", "outcome_heuristic"])
+def test_moves_tell_who_the_opponent_is(name):
+    model = OPPONENTS.index(name)
+    shares = beliefs_after(model, 40)
+    assert np.allclose(shares.sum(axis=1), 1, atol=1e-5)
+    mean = shares.mean(axis=0)
+    assert mean[model] > 2 / NUM_MODELS
+    # Bayes' rule with the true model among the models: it is the most probable one in the mean.
+    assert mean.argmax() == model or mean.max() - mean[model] < 0.05
+
+
+def test_the_known_are_known_and_the_assumed_assumed():
+    known = beliefs_after(3, 4, "known")
+    assert (known == np.eye(NUM_MODELS)[3]).all()
+    assert (beliefs_after(3, 4, "noisy") == np.eye(NUM_MODELS)[6]).all()
+    assert (beliefs_after(3, 4, "network") == np.eye(NUM_MODELS)[NETWORK_MODEL]).all()
+
+
+def test_everybody_is_equally_probable_before_the_first_move():
+    network, params = tiny_network()
+    beliefs = Beliefs(Search(network, SearchConfig()), params, np.zeros(3, int))
+    arena = Arena(3)
+    arena.start(np.arange(3, dtype=np.uint64), np.full((3, 2), EXTERNAL, np.uint8))
+    found = beliefs.at(np.arange(3), arena.observations)
+    assert np.allclose(found, 1 / NUM_MODELS)

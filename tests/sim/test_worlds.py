@@ -1,0 +1,74 @@
+"""Sampled worlds: they agree with all that a player knows, and are spread as they should be."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from bb_sim import SPECIES, is_terminal, legal_actions, new_game, observe, step
+from bb_sim.worlds import sample_worlds
+
+MARGINS = slice(10, 13)
+
+
+def states(games: int):
+    random = np.random.default_rng(3)
+    for seed in range(games):
+        state = new_game(seed)
+        while not is_terminal(state):
+            yield state
+            actions = legal_actions(state)
+            state = step(state, actions[random.integers(len(actions))])
+
+
+def test_worlds_look_like_the_row_that_they_were_made_of():
+    for state in states(6):
+        row = observe(state)
+        row[MARGINS] = 36, 12, 78
+        for world in sample_worlds(row, 5, 4):
+            assert observe(world).tolist() == row.tolist()
+            mover, other = state.to_move, 1 - state.to_move
+            assert set(world.hands[mover]) == set(state.hands[mover])
+            assert set(world.decks[mover]) == set(state.decks[mover])
+            assert len(world.hands[other]) == len(state.hands[other])
+            assert len(world.decks[other]) == len(state.decks[other])
+            assert set(world.hands[other]) | set(world.decks[other]) == (
+                set(state.hands[other]) | set(state.decks[other])
+            )
+            assert (world.turn, world.to_move) == (state.turn, state.to_move)
+            assert set(world.thats_it) == set(state.thats_it) | set(state.bar)
+
+
+def test_hands_and_orders_are_uniform():
+    row = observe(new_game(8))
+    count = 6000
+    worlds = sample_worlds(row, 1, count)
+    own_next = Counter(world.decks[0][0].species for world in worlds)
+    assert max(own_next.values()) - min(own_next.values()) <= 0.01 * count
+    for place in (1, 7):
+        cards = Counter(world.decks[0][place].species for world in worlds)
+        assert len(cards) == 8
+        assert max(abs(n - count / 8) for n in cards.values()) < 5 * np.sqrt(count / 8)
+    held = Counter(card.species for world in worlds for card in world.hands[1])
+    drawn = Counter(world.decks[1][0].species for world in worlds)
+    assert set(held) == set(drawn) == set(SPECIES)
+    assert max(abs(n - count / 3) for n in held.values()) < 5 * np.sqrt(count / 3)
+    assert max(abs(n - count / 12) for n in drawn.values()) < 5 * np.sqrt(count / 12)
+    pairs = Counter(frozenset(card.species for card in world.hands[1]) for world in worlds)
+    assert len(pairs) == 495 and max(pairs.values()) < 40
+
+
+def test_a_world_depends_on_row_seed_and_number_alone():
+    row = observe(new_game(2))
+    assert sample_worlds(row, 7, 3) == sample_worlds(row, 7, 10)[:3]
+    assert sample_worlds(row, 7, 3) != sample_worlds(row, 8, 3)
+
+
+def test_bad_arguments_are_refused():
+    row = observe(new_game(0))
+    for bad in (row[:-1], row.astype(int), np.zeros_like(row)):
+        with pytest.raises(ValueError, match="observation must be a uint8 array"):
+            sample_worlds(bad, 0, 1)
+    for seed, count in ((-1, 1), (1 << 64, 1), (0, -1)):
+        with pytest.raises(ValueError, match="seed must be"):
+            sample_worlds(row, seed, count)
