@@ -4,7 +4,7 @@
 CONFIG ?= configs/quickstart.yaml
 ARGS ?=
 TEST_WORKERS ?= 2
-BENCHMARKS := benchmarks.simulator benchmarks.trainer
+BENCHMARKS := benchmarks.simulator benchmarks.search benchmarks.trainer
 
 # Tests are exact on the CPU; `make test JAX_PLATFORMS=cuda` runs them on a GPU.
 JAX_PLATFORMS ?= cpu

@@ -1,7 +1,8 @@
 """How long a search takes: `python -m benchmarks.search [--checkpoint RUN[@STEP]]`.
 
-Positions are those of games between the named opponents and a network of the quickstart size, or
-of the checkpoint, that plays by its policy. Times are of the processor, a move; use one core:
+The positions are those of a first mover that plays at random against the ten named opponents, where
+it has a choice. The network is the checkpoint's, or an untrained one of the quickstart's size. On a
+single core:
 
     XLA_FLAGS=--xla_cpu_multi_thread_eigen=false taskset -c 0 python -m benchmarks.search
 """
@@ -11,20 +12,35 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
+from bb_jax import NetworkConfig, build_network, init_params, load_policy, resolve_checkpoint
 from bb_jax.networks import Network
-from bb_jax.search import Search, SearchConfig
-from bb_jax.search.judge import legal_actions
+from bb_jax.search import Search, parse_search
+from bb_jax.search.judge import Judge, legal_actions
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.arena import NO_ACTION
 from bb_sim.simulator import NUM_MODELS
 
 Params = Any
+
+SEARCHES = (
+    "samples=0",
+    "samples=50,opponent=heuristic",
+    "samples=200,opponent=heuristic",
+    "samples=200,opponent=noisy",
+    "samples=200,opponent=network",
+    "samples=200,opponent=unknown",
+    "samples=2000,opponent=heuristic",
+    "milliseconds=20,opponent=heuristic",
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +49,9 @@ class Timing:
 
     Attributes:
       batch: in batches of all positions, of the processor.
-      network: the part of it that the network takes.
-      alone: position by position, of the processor.
-      slowest: the slowest of these, of the clock.
+      network: what the network takes of that.
+      alone: one position a call, of the processor.
+      slowest: the slowest of these calls, of the processor.
     """
 
     batch: float
@@ -44,25 +60,26 @@ class Timing:
     slowest: float
 
 
-class _Stopwatch:
-    """Adds up the processor time of calls."""
+class _TimedJudge(Judge):
+    """Notes the processor time that the network takes."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    seconds = 0.0
 
-    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any) -> Any:
-            begun = time.process_time()
-            try:
-                return function(*arguments)
-            finally:
-                self.seconds += time.process_time() - begun
+    def values(self, params: Params, rows: np.ndarray) -> np.ndarray:
+        begun = time.process_time()
+        result = super().values(params, rows)
+        self.seconds += time.process_time() - begun
+        return result
 
-        return timed
+    def policies(self, params: Params, rows: np.ndarray) -> np.ndarray:
+        begun = time.process_time()
+        result = super().policies(params, rows)
+        self.seconds += time.process_time() - begun
+        return result
 
 
 def positions(games: int) -> np.ndarray:
-    """Decisions uint8 [B, 19] that leave a choice, of a first mover that plays at random."""
+    """Decisions uint8 [B, 19] between several actions, in random order."""
     arena = Arena(games)
     controllers = np.full((games, 2), EXTERNAL, np.uint8)
     controllers[:, 1] = np.arange(games) % len(OPPONENTS)
@@ -70,57 +87,72 @@ def positions(games: int) -> np.ndarray:
     random = np.random.default_rng(0)
     rows = []
     while arena.pending:
-        waiting = arena.deciders == 0
+        waiting = arena.games >= 0
         legal = legal_actions(arena.observations)
         rows.append(arena.observations[waiting & (legal.sum(axis=1) > 1)])
         chosen = np.where(legal, random.random(legal.shape), -1.0).argmax(axis=1)
         arena.step(np.where(waiting, chosen, NO_ACTION).astype(np.uint8))
-    return np.concatenate(rows)
+    return random.permutation(np.concatenate(rows))
 
 
-def measure(
-    network: Network, params: Params, config: SearchConfig, model: int | None, games: int
-) -> Timing:
-    """Times the search with a belief in one model, or in all alike."""
-    rows = positions(games)
-    order = np.random.default_rng(1).permutation(len(rows))
-    rows = rows[order]
-    shares = np.eye(NUM_MODELS, dtype=np.float32)[model] if model is not None else 1 / NUM_MODELS
-    beliefs = np.full((len(rows), NUM_MODELS), 0, np.float32) + shares
-    beliefs = beliefs.astype(np.float32)
-    seeds = np.arange(len(rows), dtype=np.uint64)
+def measure(network: Network, params: Params, text: str, rows: np.ndarray, singles: int) -> Timing:
+    """Times a search of rows uint8 [B, 19], and of so many of them alone."""
+    config = parse_search(text)
     search = Search(network, config)
+    beliefs = np.full((len(rows), NUM_MODELS), 1 / NUM_MODELS, np.float32)
+    if config.opponent != "unknown":
+        model = (*OPPONENTS, "network").index(config.opponent)
+        beliefs[:] = np.eye(NUM_MODELS, dtype=np.float32)[model]
+    seeds = np.arange(len(rows), dtype=np.uint64)
 
-    def play(part: slice) -> None:
+    def play(part: slice) -> float:
+        """Seconds of the processor."""
+        begun = time.process_time()
         search(params, rows[part], beliefs[part], seeds[part])
+        return time.process_time() - begun
 
-    play(slice(None))  # compiles
-    watch = _Stopwatch()
-    judge = search._judge
-    judge.values = watch.around(judge.values)  # type: ignore[method-assign]
-    judge.policies = watch.around(judge.policies)  # type: ignore[method-assign]
-    begun = time.process_time()
-    play(slice(None))
-    batch = time.process_time() - begun
-    few = min(len(rows), 200)
-    times = []
-    begun = time.process_time()
-    for index in range(few):
-        start = time.perf_counter()
-        play(slice(index, index + 1))
-        times.append(time.perf_counter() - start)
-    alone = time.process_time() - begun
-    scale = 1000 / len(rows)
-    network_time = watch.seconds
-    return Timing(batch * scale, network_time * scale, 1000 * alone / few, 1000 * max(times))
+    judge = search._judge = _TimedJudge(network, config.margin_weight, config.draw_reward)
+    judge.warm_up(params)
+    judge.seconds = 0.0
+    batch = play(slice(None))
+    in_network = judge.seconds
+    alone = [play(slice(index, index + 1)) for index in range(singles)]
+    return Timing(
+        batch=1000 * batch / len(rows),
+        network=1000 * in_network / len(rows),
+        alone=1000 * sum(alone) / singles,
+        slowest=1000 * max(alone),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
-    parser.add_argument("--checkpoint", metavar="RUN[@STEP]")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search")
+    parser.add_argument("--checkpoint", metavar="RUN[@STEP]", help="default: untrained, 256-64")
+    parser.add_argument("--games", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument(
+        "--search", action="append", metavar="TEXT", help="default: several; can be given again"
+    )
     options = parser.parse_args(arguments)
-    return 0 if options else 1
+    if options.checkpoint:
+        policy = load_policy(resolve_checkpoint(options.checkpoint))
+        network, params = policy.network, policy.params
+    else:
+        network = build_network(NetworkConfig(kind="mlp", hidden_layers=(256, 64), dropout=0.0))
+        params = init_params(network, 0)
+    params = jax.tree.map(jax.numpy.asarray, params)
+    rows = positions(options.games)
+    singles = min(100, len(rows))
+    table = Table(title=f"ms a move, {len(rows)} positions in a batch and {singles} alone")
+    table.add_column("search", no_wrap=True)
+    for name in ("batch", "of which network", "alone", "slowest alone"):
+        table.add_column(name, justify="right")
+    for text in options.search or SEARCHES:
+        timing = measure(network, params, text, rows, singles)
+        cells = (timing.batch, timing.network, timing.alone, timing.slowest)
+        table.add_row(text, *(f"{cell:.2f}" for cell in cells))
+    Console().print(table)
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from bb_jax.distributions import masked_log_softmax
 from bb_jax.expert import judge
 from bb_jax.features import NUM_ACTIONS, OBSERVATION_SIZE, legal_mask
 from bb_jax.networks import Network, evaluate, objective
+from bb_jax.placement import uploads
 from bb_sim.afterstates import expand_afterstates
 
 Params = Any
@@ -118,8 +119,9 @@ def _in_chunks(function: Any, params: Params, rows: np.ndarray, result: np.ndarr
         if len(part) < size:
             part = np.zeros((size, OBSERVATION_SIZE), np.uint8)
             part[: len(rows) - start] = rows[start:]
-        pending.append((start, function(params, part)))
+        with uploads():
+            pending.append((start, function(params, part)))
     for start, values in pending:
-        part = np.asarray(values)[: len(rows) - start]
+        part = jax.device_get(values)[: len(rows) - start]
         result[start : start + len(part)] = part
     return result
