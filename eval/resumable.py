@@ -18,11 +18,13 @@ import numpy as np
 from eval.errors import EvaluationError
 from eval.json_file import write_whole
 from eval.matches import MatchResult, OnProgress, check_games, play_pairings
-from eval.players import Player, identity_of
+from eval.players import Player, SearchPlayer, identity_of
 
 _FORMAT = 1
 # Games of the first part; later parts grow until one takes some seconds.
 FIRST_PART = 8192
+# The same where somebody searches, which takes a hundred times as long.
+FIRST_SEARCHED_PART = 256
 _SECONDS_OF_A_PART = 5.0
 
 
@@ -128,7 +130,9 @@ def play_in_parts(
     played = np.zeros((2, len(pairings), 0, 2), np.int8)
     if partial is not None:
         played = partial.read(identity, len(pairings))[:, :, :deals]
-    size = max(1, FIRST_PART // (2 * len(pairings)))
+    searched = any(isinstance(player, SearchPlayer) for pairing in pairings for player in pairing)
+    first_part = FIRST_SEARCHED_PART if searched else FIRST_PART
+    size = max(1, first_part // (2 * len(pairings)))
     while (done := played.shape[2]) < deals:
         begun = time.perf_counter()
         try:

@@ -13,6 +13,7 @@ from bb_sim.state import State
 from eval.main import main
 from eval.matches import play_matches, play_pairings
 from eval.players import NamedPlayer, identity_of, network_player, search_player
+from eval.resumable import PartialResults, play_in_parts
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,20 @@ def test_search_wins_more(policy):
     alone = play_matches([network_player("alone", policy)], [NamedPlayer("heuristic")], 60, 0)
     player = searching(policy, "samples=30,opponent=known")
     assert play_matches([player], [NamedPlayer("heuristic")], 60, 0)[0].wins > alone[0].wins + 10
+
+
+def test_a_long_evaluation_keeps_its_games_early(policy, tmp_path):
+    partial = PartialResults(tmp_path / "partial", lambda text: None)
+    player = searching(policy, "samples=2,opponent=known")
+    kept = []
+
+    def note_what_is_kept(finished, total):
+        kept.append(partial.path.exists())
+
+    play_in_parts(
+        [(player, NamedPlayer("random"))], 600, 0, partial=partial, on_progress=note_what_is_kept
+    )
+    assert kept[0] is False and kept[-1] is True
 
 
 def test_searches_that_differ_have_different_identities(policy):
