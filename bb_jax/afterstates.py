@@ -17,8 +17,8 @@ from bb_sim.afterstates import expand_afterstates
 
 Params = Any
 
-# Afterstates of a position: 4.3 on average in random play, 15 at most. Batches have room for this
-# many a position, and for the spread of small batches.
+# Afterstates of a position: 4.3 on average in random play, 15 at most. Batches of inference usually
+# have room for this many a position, and for the spread of small batches.
 _MEAN_ROOM = 5.5
 _SPREAD_ROOM = 18
 MAX_AFTERSTATES = 15

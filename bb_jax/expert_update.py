@@ -16,7 +16,7 @@ from bb_jax.config import ExpertConfig
 from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
 from bb_jax.networks import Network, evaluate
 from bb_jax.optimizer import apply_gradients, make_optimizer
-from bb_jax.placement import local, replicate, uploads
+from bb_jax.placement import ensure_replicated, local, uploads
 
 _AXIS = "d"
 
@@ -182,7 +182,6 @@ def make_expert_update(
         donate_argnums=0,
         devices=devices,
     )
-    replicated = jax.tree.leaves(replicate(np.int8(0), devices))[0].sharding
     own = [i for i, device in enumerate(devices) if device in local(devices)]
 
     def update(
@@ -192,14 +191,8 @@ def make_expert_update(
             parts = leaf.reshape(leaf.shape[0], len(devices), device_rows, *leaf.shape[2:])
             return np.ascontiguousarray(np.moveaxis(parts, 1, 0)[own])
 
-        if any(getattr(leaf, "sharding", None) != replicated for leaf in jax.tree.leaves(state)):
-            state = replicate(state, devices)
-        scalars = Hyper(
-            np.float32(hyper.learning_rate),
-            np.float32(hyper.entropy_coef),
-            np.float32(hyper.temperature),
-            np.int32(hyper.sampled_plies),
-        )
+        state = ensure_replicated(state, devices)
+        scalars = hyper.as_scalars()
         parts = Lessons(*map(split, lessons))
         with uploads():
             new_state, metrics = compiled(state, parts, np.int32(steps), scalars)

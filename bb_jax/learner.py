@@ -20,7 +20,7 @@ from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
 from bb_jax.networks import Network
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
-from bb_jax.placement import local, replicate, uploads
+from bb_jax.placement import ensure_replicated, local, uploads
 from bb_jax.proximal import prepare_batch
 from bb_jax.rollouts import PaddedRollout, Rollout, pad_rollout
 from bb_jax.slices import count_rows, evaluate_slice, room_of, take_slice
@@ -334,22 +334,14 @@ def make_update(
         devices=devices,
     )
 
-    replicated = jax.tree.leaves(replicate(np.int8(0), devices))[0].sharding
-
     def update(
         state: LearnerState, rollout: Rollout, hyper: Hyper, key: Any
     ) -> tuple[LearnerState, Metrics]:
         parts = pad_rollout(
             rollout, capacity, len(local(devices)), afterstates=network.config.afterstates
         )
-        scalars = Hyper(
-            np.float32(hyper.learning_rate),
-            np.float32(hyper.entropy_coef),
-            np.float32(hyper.temperature),
-            np.int32(hyper.sampled_plies),
-        )
-        if any(getattr(leaf, "sharding", None) != replicated for leaf in jax.tree.leaves(state)):
-            state = replicate(state, devices)
+        scalars = hyper.as_scalars()
+        state = ensure_replicated(state, devices)
         with uploads():
             new_state, metrics = compiled(state, parts, scalars, np.asarray(key, np.uint32))
         return new_state, metrics

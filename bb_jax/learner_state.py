@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from bb_jax import features
@@ -42,6 +43,15 @@ class Hyper(NamedTuple):
     entropy_coef: Any
     temperature: Any = 1.0
     sampled_plies: Any = features.NUM_PLIES
+
+    def as_scalars(self) -> "Hyper":
+        """The coefficients in the types that compiled updates take."""
+        return Hyper(
+            np.float32(self.learning_rate),
+            np.float32(self.entropy_coef),
+            np.float32(self.temperature),
+            np.int32(self.sampled_plies),
+        )
 
 
 def init_state(network: Network, seed: int) -> LearnerState:

@@ -45,6 +45,19 @@ def replicate(tree: Any, devices: Sequence[jax.Device] | None = None) -> Any:
     return jax.block_until_ready(copies)
 
 
+def ensure_replicated(tree: Any, devices: Sequence[jax.Device]) -> Any:
+    """`tree` itself where its arrays lie as `replicate` lays them, and else its copies there."""
+    wanted = _sharding(tuple(devices))
+    if all(getattr(leaf, "sharding", None) == wanted for leaf in jax.tree.leaves(tree)):
+        return tree
+    return replicate(tree, devices)
+
+
+@functools.cache
+def _sharding(devices: tuple[jax.Device, ...]) -> Any:
+    return jax.tree.leaves(replicate(np.int8(0), devices))[0].sharding
+
+
 def uploads() -> AbstractContextManager[None]:
     """Where arrays of the host become arguments of a compiled function.
 

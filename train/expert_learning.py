@@ -57,14 +57,13 @@ class ExpertLearning(Learning):
                 f"expert_config.minibatch_size ({expert.minibatch_size}) cannot be spread evenly "
                 f"over {len(self._all_devices)} devices"
             )
-        self._search = Search(
-            self._network,
-            dataclasses.replace(
-                parse_search(expert.search),
-                margin_weight=config.margin_weight,
-                draw_reward=config.draw_reward,
-            ),
+        searched = dataclasses.replace(
+            parse_search(expert.search),
+            margin_weight=config.margin_weight,
+            draw_reward=config.draw_reward,
         )
+        # Without samples the expert step itself judges the afterstates.
+        self._search = Search(self._network, searched) if searched.samples else None
         self._expert_update = make_expert_update(self._network, expert, self._all_devices)
 
     def acting(
@@ -73,7 +72,7 @@ class ExpertLearning(Learning):
         """The expert, with the network's values, in the games of a plan."""
         placed = self._place(params)
         session = None
-        if self._search.config.samples != 0:
+        if self._search is not None:
             session = SearchSession(self._search, placed, plan.seeds, plan.controllers)
         return ExpertActing(
             self._expert_step,

@@ -9,11 +9,22 @@ from bb_sim.simulator import NETWORK_MODEL, NUM_MODELS
 from tests.jax.games import tiny_network
 
 
-def beliefs_after(opponent: int, games: int, assumed: str = "unknown") -> np.ndarray:
-    """The last beliefs, float32 [games, M], of a player that plays the first legal action."""
+def beliefs_after(
+    opponent: int, games: int, assumed: str = "unknown", times: int = 1
+) -> np.ndarray:
+    """The last beliefs, float32 [games, M], of a player that plays the first legal action.
+
+    The same games are played as often as `times` says, with one memory.
+    """
     network, params = tiny_network()
     others = np.full(games, opponent)
     beliefs = Beliefs(Search(network, SearchConfig(opponent=assumed)), params, others)
+    for _ in range(times):
+        last = _play(beliefs, opponent, games)
+    return last
+
+
+def _play(beliefs: Beliefs, opponent: int, games: int) -> np.ndarray:
     arena = Arena(games)
     controllers = np.full((games, 2), EXTERNAL, np.uint8)
     seats = np.arange(games) % 2
@@ -41,6 +52,11 @@ def test_moves_tell_who_the_opponent_is(name):
     assert mean[model] > 2 / NUM_MODELS
     # Bayes' rule with the true model among the models: it is the most probable one in the mean.
     assert mean.argmax() == model or mean.max() - mean[model] < 0.05
+
+
+def test_a_game_that_begins_again_is_a_new_one():
+    model = OPPONENTS.index("online")
+    assert np.array_equal(beliefs_after(model, 10, times=2), beliefs_after(model, 10))
 
 
 def test_the_known_are_known_and_the_assumed_assumed():

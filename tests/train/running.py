@@ -22,8 +22,8 @@ num_groups: 2
 games_per_group: 16
 async_num_workers: 2
 buffer_size: 2000
-opponent_config: {current_weight: 0.4, checkpoint_weight: 0.2, random_weight: 0.1,
-                  heuristic_weight: 0.3, max_checkpoints: 2}
+opponent_config: {current_weight: 0.4, checkpoint_weight: 0.2, random_weight: 0.1, \
+heuristic_weight: 0.3, max_checkpoints: 2}
 entropy_schedule: linear
 temperature_schedule: cosine
 eval_opponents: [random, online]
