@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "gpu")
 _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+_CPU_DEVICES_FLAG = "xla_force_host_platform_device_count"
+_MOST_CPU_DEVICES = 4
 
 
 class DeviceError(Exception):
     """A device was asked for that is not there; the text is one clear sentence."""
 
 
-def select_devices(device: str, *, deterministic: bool = False) -> list[jax.Device]:
+def select_devices(
+    device: str, *, deterministic: bool = False, cpu_devices: int = 1
+) -> list[jax.Device]:
     """Starts JAX on the devices asked for and returns those of this process.
 
     Compiled functions are kept on disk, so that the next start of the same program is quick: under
@@ -27,6 +31,7 @@ def select_devices(device: str, *, deterministic: bool = False) -> list[jax.Devi
     Args:
       device: "auto" takes the GPUs where there are any, "cuda" and "gpu" insist on them.
       deterministic: bit for bit the same results on a GPU, more slowly.
+      cpu_devices: devices that the CPU is divided into, unless XLA_FLAGS says how many.
 
     Raises:
       DeviceError: GPUs were asked for and JAX finds none that it can use.
@@ -40,6 +45,8 @@ def select_devices(device: str, *, deterministic: bool = False) -> list[jax.Devi
     platforms = {"cpu": "cpu", "cuda": "cuda,cpu", "gpu": "cuda,cpu"}.get(device)
     if platforms is not None:
         jax.config.update("jax_platforms", platforms)
+    if cpu_devices > 1 and _CPU_DEVICES_FLAG not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", cpu_devices)
     _keep_compiled_functions()
     try:
         devices = jax.local_devices()
@@ -53,6 +60,16 @@ def select_devices(device: str, *, deterministic: bool = False) -> list[jax.Devi
     if device in ("cuda", "gpu") and devices[0].platform != "gpu":
         raise DeviceError(f"device {device} was asked for, but JAX finds no GPU that it can use")
     return devices
+
+
+def cpu_devices_for_learning() -> int:
+    """Devices to divide this machine's CPU into: a power of two, at most its cores.
+
+    A device of its own keeps a core busier than its share of a device's operations does, most of
+    which are too small to be divided.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(_MOST_CPU_DEVICES, 1 << ((cores or 1).bit_length() - 1))
 
 
 def devices_of_all_hosts() -> list[jax.Device]:

@@ -16,7 +16,7 @@ from bb_jax.config import ExpertConfig
 from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
 from bb_jax.networks import Network, evaluate
 from bb_jax.optimizer import apply_gradients, make_optimizer
-from bb_jax.placement import ensure_replicated, local, uploads
+from bb_jax.placement import ensure_replicated, local, sum_over_devices, uploads
 
 _AXIS = "d"
 
@@ -133,7 +133,7 @@ def make_expert_update(
             _Losses(*[jnp.float32(0)] * len(_Losses._fields)),
         )
         (gradient, losses), _ = jax.lax.scan(add_slice, zeros, parts)
-        gradient, losses = jax.lax.psum((gradient, losses), _AXIS)
+        gradient, losses = sum_over_devices((gradient, losses), _AXIS)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(losses.loss) & jnp.isfinite(norm)
         params, opt_state, update_norm = apply_gradients(

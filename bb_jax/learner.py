@@ -20,7 +20,7 @@ from bb_jax.losses import Batch, LossStats, divergence, ppo_loss
 from bb_jax.networks import Network
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.permutation import permutation
-from bb_jax.placement import ensure_replicated, local, uploads
+from bb_jax.placement import ensure_replicated, local, sum_over_devices, uploads
 from bb_jax.proximal import prepare_batch
 from bb_jax.rollouts import PaddedRollout, Rollout, pad_rollout
 from bb_jax.slices import count_rows, evaluate_slice, room_of, take_slice
@@ -157,13 +157,10 @@ def make_update(
         key: jax.Array,
     ) -> tuple[Params, LossStats, jax.Array]:
         """Of the minibatch whose share on this device is the first `size` positions of `batch`."""
-        policy_count, value_count = jax.lax.psum(
-            (
-                jnp.sum(batch.policy_mask, dtype=jnp.float32),
-                jnp.sum(batch.valid_mask, dtype=jnp.float32),
-            ),
-            _AXIS,
-        )
+        own_counts = [
+            jnp.sum(mask, dtype=jnp.float32) for mask in (batch.policy_mask, batch.valid_mask)
+        ]
+        policy_count, value_count = sum_over_devices(own_counts, _AXIS)
         row_ends = jnp.cumsum(count_rows(network, batch.observations))
 
         def logits_and_values(
@@ -205,13 +202,16 @@ def make_update(
             total, stats = jax.tree.map(jnp.add, (total, stats), (part_gradients, part_stats))
             return end, total, stats, jnp.maximum(deviation, part_deviation)
 
-        key = jax.random.fold_in(key, jax.lax.axis_index(_AXIS))
+        device = jax.lax.axis_index(_AXIS)
+        key = jax.random.fold_in(key, device)
         zeros = (jax.tree.map(jnp.zeros_like, params), _zero_stats(), jnp.float32(0))
         _, total, stats, deviation = jax.lax.while_loop(
             lambda carry: carry[0] < size, add_slice, (jnp.int32(0), *zeros)
         )
-        total, stats = jax.lax.psum((total, stats), _AXIS)
-        return total, stats, jax.lax.pmax(deviation, _AXIS)
+        # Every device's own deviation in a place of its own, for their maximum.
+        deviations = jnp.where(jnp.arange(len(devices)) == device, deviation, 0.0)
+        total, stats, deviations = sum_over_devices((total, stats, deviations), _AXIS)
+        return total, stats, jnp.max(deviations)
 
     def learn_minibatch(
         state: LearnerState,

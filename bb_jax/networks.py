@@ -86,7 +86,7 @@ class Network(nn.Module):
     def cpu_slice_rows(self) -> int:
         """Rows of a backward pass that is fast on a CPU, where activations should stay in a core's
         cache."""
-        return 64 if self.config.kind == "transformer" else 512
+        return 64 if self.config.kind == "transformer" else 256
 
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 
 @functools.cache
@@ -56,6 +57,15 @@ def ensure_replicated(tree: Any, devices: Sequence[jax.Device]) -> Any:
 @functools.cache
 def _sharding(devices: tuple[jax.Device, ...]) -> Any:
     return jax.tree.leaves(replicate(np.int8(0), devices))[0].sharding
+
+
+def sum_over_devices(tree: Any, axis_name: str) -> Any:
+    """The sums of a tree of float32 arrays over the devices of an axis, in a mapped function.
+
+    One exchange for the whole tree: each makes all devices wait for the slowest one.
+    """
+    flat, unravel = ravel_pytree(tree)
+    return unravel(jax.lax.psum(flat, axis_name))
 
 
 def uploads() -> AbstractContextManager[None]:

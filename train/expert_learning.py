@@ -47,9 +47,9 @@ class ExpertLearning(Learning):
                 config.margin_weight,
                 config.draw_reward,
                 expert.policy_temperature,
-                devices,
+                self._acting_devices,
             ),
-            len(devices),
+            len(self._acting_devices),
             axis=0,
         )
         if expert.minibatch_size % len(self._all_devices):

@@ -41,7 +41,8 @@ class Learning:
 
         Args:
           config: network, PPO coefficients, scoring and sizes are used.
-          devices: local devices to spread inference and learning over.
+          devices: local devices to spread learning over, and on GPUs inference. On CPUs its
+            batches are small, and one device divides their operations well enough.
           hosts: each of several makes its own `Learning` and calls `learn` with its own part of the
             games; every update is spread over the devices of all. By default there is one.
         """
@@ -50,8 +51,9 @@ class Learning:
         self._trajectories = host_trajectories(config, self._hosts.count)
         all_devices = devices if self._hosts.count == 1 else devices_of_all_hosts()
         self._network = build_network(config.network_config, config.scoring)
+        self._acting_devices = list(devices[:1] if devices[0].platform == "cpu" else devices)
         self._policy_step = for_any_batch(
-            make_policy_step(self._network, devices), len(devices), axis=1
+            make_policy_step(self._network, self._acting_devices), len(self._acting_devices), axis=1
         )
         self._update = make_update(
             self._network,
@@ -61,7 +63,8 @@ class Learning:
             margin_weight=config.margin_weight,
         )
         self._all_devices = all_devices
-        self._replicated = NamedSharding(Mesh(np.array(devices), ("d",)), PartitionSpec())
+        self._learning_placement = _everywhere_on(devices)
+        self._acting_placement = _everywhere_on(self._acting_devices)
         self._template = jax.eval_shape(lambda: self.fresh_state(0))
 
     def fresh_state(self, seed: int) -> LearnerState:
@@ -85,7 +88,7 @@ class Learning:
         # A copy of its own: the update donates the state, and a CPU device may use host memory.
         learner = from_arrays(self._template, arrays["learner"], what)
         state = jax.tree.map(np.array, learner)
-        return self._place(state)
+        return jax.device_put(state, self._learning_placement)
 
     def untouched(self, params: Any) -> dict[str, Any]:
         """The arrays of a fresh state with these parameters."""
@@ -93,8 +96,8 @@ class Learning:
         return arrays | {"learner": arrays["learner"] | {"params": to_arrays(params)}}
 
     def params_of(self, arrays: dict[str, Any], what: str) -> Any:
-        """Parameters from their arrays, on the devices; errors as in `state_of`."""
-        return jax.device_put(from_arrays(self._template.params, arrays, what), self._replicated)
+        """Parameters that act, from their arrays; errors as in `state_of`."""
+        return self._place(from_arrays(self._template.params, arrays, what))
 
     @partial(jax.profiler.annotate_function, name="update")
     def learn(
@@ -156,8 +159,13 @@ class Learning:
 
         return act
 
-    def _place(self, tree: Any) -> Any:
-        return jax.device_put(tree, self._replicated)
+    def _place(self, params: Any) -> Any:
+        """Parameters where they act."""
+        return jax.device_put(params, self._acting_placement)
+
+
+def _everywhere_on(devices: Sequence[jax.Device]) -> NamedSharding:
+    return NamedSharding(Mesh(np.array(devices), ("d",)), PartitionSpec())
 
 
 def for_any_batch(step: Any, num_devices: int, axis: int) -> Any:

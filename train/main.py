@@ -174,14 +174,18 @@ def _leave(code: int) -> None:
 
 
 def _train(config: Config, options: argparse.Namespace, stop: StopSignals, hosts: Hosts) -> None:
-    from bb_jax.devices import select_devices
+    from bb_jax.devices import cpu_devices_for_learning, select_devices
     from eval.agents import is_agent_specification, load_agent
 
     # All that can be wrong is looked at before anything is written.
     for name in dict.fromkeys([*config.python_agents, *config.eval_opponents]):
         if is_agent_specification(name):
             load_agent(name)
-    devices = select_devices(config.device, deterministic=config.deterministic)
+    devices = select_devices(
+        config.device,
+        deterministic=config.deterministic,
+        cpu_devices=cpu_devices_for_learning() if hosts.count == 1 else 1,
+    )
 
     from train.checkpointing import quiet_libraries
     from train.sharing import FollowerStore, check_hosts
@@ -319,7 +323,8 @@ def _run(
 
 def _named(devices: Any, hosts: Hosts) -> str:
     kind = devices[0].device_kind
-    named = kind if len(devices) == 1 else f"{len(devices)} x {kind}"
+    several = len(devices) > 1 and devices[0].platform != "cpu"
+    named = f"{len(devices)} x {kind}" if several else kind
     return named if hosts.count == 1 else f"{named} on each of {hosts.count} hosts"
 
 
