@@ -62,14 +62,20 @@ def select_devices(
     return devices
 
 
-def cpu_devices_for_learning() -> int:
-    """Devices to divide this machine's CPU into: a power of two, at most its cores.
+def cpu_devices_for_learning(minibatch_size: int) -> int:
+    """Devices to divide this machine's CPU into: at most one a core.
 
     A device of its own keeps a core busier than its share of a device's operations does, most of
     which are too small to be divided.
+
+    Args:
+      minibatch_size: positions to be divided evenly.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(_MOST_CPU_DEVICES, 1 << ((cores or 1).bit_length() - 1))
+    count = 1
+    while 2 * count <= min(_MOST_CPU_DEVICES, cores or 1) and minibatch_size % (2 * count) == 0:
+        count *= 2
+    return count
 
 
 def devices_of_all_hosts() -> list[jax.Device]:

@@ -181,10 +181,13 @@ def _train(config: Config, options: argparse.Namespace, stop: StopSignals, hosts
     for name in dict.fromkeys([*config.python_agents, *config.eval_opponents]):
         if is_agent_specification(name):
             load_agent(name)
+    learns_by_ppo = config.algorithm == "ppo"
+    learns = config.ppo_config if learns_by_ppo else config.expert_config
     devices = select_devices(
         config.device,
         deterministic=config.deterministic,
-        cpu_devices=cpu_devices_for_learning() if hosts.count == 1 else 1,
+        # Hosts must have equally many devices, whatever their cores.
+        cpu_devices=cpu_devices_for_learning(learns.minibatch_size) if hosts.count == 1 else 1,
     )
 
     from train.checkpointing import quiet_libraries
