@@ -1,7 +1,7 @@
 """Win rates of checkpoints: python -m eval.main --checkpoint RUN[@STEP] [--json FILE].
 
-With `--against` or several `--checkpoint`s, all of them play the same deals, and the first is
-compared with each other one deal by deal.
+With `--against`, or `--checkpoint` or `--search` given several times, all of them play the same
+deals, and the first is compared with each other one deal by deal.
 """
 
 from __future__ import annotations
@@ -49,17 +49,19 @@ DEFAULT_GAMES = 2000
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """A checkpoint and what it achieved against each opponent."""
+    """A checkpoint, how it chose its actions, and what it achieved against each opponent."""
 
     name: str
     path: Path
     player: Player
+    search: SearchConfig | None
     results: list[MatchResult]
 
     def as_json(self, scoring: str) -> dict[str, Any]:
         return {
             "checkpoint": self.name,
             "file": str(self.path),
+            "search": None if self.search is None else str(self.search),
             **strength_of(self.results, scoring).as_json(),
             "results": [result.as_json() for result in self.results],
         }
@@ -105,9 +107,11 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--search",
+        action="append",
         metavar="TEXT",
         help="let the checkpoints search with samples=N or milliseconds=T a move, and what they "
-        "know of the opponent: samples=200,opponent=unknown or samples=200,opponent=known",
+        "know of the opponent: samples=200,opponent=unknown or samples=200,opponent=known; given "
+        "several times (none is no search), the first is compared with the others",
     )
     parser.add_device()
     parser.add_argument(
@@ -128,13 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     # Everything that can be refused is refused before JAX starts and before a game is played.
+    searches = _check_options(options)
     names = [*options.checkpoint, *options.against]
-    search = _check_options(options, names)
+    entries = [(name, search) for name in names for search in searches]
+    if len(entries) > 1 and options.games < 4:
+        raise EvaluationError(f"--games must be at least 4 to compare, not {options.games}")
     specifications = split_specifications(options.opponents)
     if options.json is not None:
         check_writable(options.json)
     start_jax(options.device)
-    players, paths = _load(names, options.temperature, search)
+    players, paths = _load(entries, options.temperature)
     with checkpoint_errors():
         opponents = [make_player(specification) for specification in specifications]
     scoring = common_scoring([*players, *opponents])
@@ -155,8 +162,10 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     width = len(opponents)
     evaluated = [
-        _Evaluated(names[i], paths[i], player, results[i * width : (i + 1) * width])
-        for i, player in enumerate(players)
+        _Evaluated(name, path, player, search, results[i * width : (i + 1) * width])
+        for i, ((name, search), path, player) in enumerate(
+            zip(entries, paths, players, strict=True)
+        )
     ]
     first, *others = evaluated
     comparisons = [compare(first.results, other.results) for other in others]
@@ -169,7 +178,6 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             "differences": [row.as_json() for rows in comparisons for row in rows],
             "seed": options.seed,
             "temperature": options.temperature,
-            "search": None if search is None else str(search),
             "scoring": scoring,
             "date": timestamp(),
             "command": shlex.join(["python", "-m", MODULE, *arguments]),
@@ -181,37 +189,37 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _check_options(options: argparse.Namespace, names: Sequence[str]) -> SearchConfig | None:
-    """Refuses what cannot be; the search that is asked for."""
+def _check_options(options: argparse.Namespace) -> list[SearchConfig | None]:
+    """Refuses what cannot be; the searches that are asked for."""
     check_games(options.games, "--games")
     check_seed(options.seed)
     check_temperature(options.temperature)
-    if len(names) > 1 and options.games < 4:
-        raise EvaluationError(f"--games must be at least 4 to compare, not {options.games}")
     if options.search is None:
-        return None
+        return [None]
     if options.temperature is not None:
         raise EvaluationError("--search plays the best action: leave --temperature away")
     try:
-        return parse_search(options.search)
+        return [None if text == "none" else parse_search(text) for text in options.search]
     except ValueError as error:
         raise EvaluationError(str(error)) from error
 
 
 def _load(
-    names: Sequence[str], temperature: float | None, search: SearchConfig | None
+    entries: Sequence[tuple[str, SearchConfig | None]], temperature: float | None
 ) -> tuple[list[Player], list[Path]]:
     from bb_jax import load_policy, resolve_checkpoint
 
     with checkpoint_errors():
-        paths = [resolve_checkpoint(name) for name in names]
+        paths = [resolve_checkpoint(name) for name, _ in entries]
         policies = [load_policy(path) for path in paths]
-    players: list[Player] = [
-        network_player(name, policy, temperature=temperature)
-        if search is None
-        else search_player(name, policy, search)
-        for name, policy in zip(names, policies, strict=True)
-    ]
+    several = len({search for _, search in entries}) > 1
+    players: list[Player] = []
+    for (name, search), policy in zip(entries, policies, strict=True):
+        shown = f"{name} ({'no search' if search is None else search})" if several else name
+        if search is None:
+            players.append(network_player(shown, policy, temperature=temperature))
+        else:
+            players.append(search_player(shown, policy, search))
     return players, paths
 
 
@@ -223,14 +231,13 @@ def _report(
     seconds: float,
     found: int,
 ) -> str:
-    how = _how_chosen(options)
     parts = [
         f"{options.games} games an opponent: {options.games // 2} deals (seed {options.seed}), "
         f"each from both seats"
     ]
     for one in evaluated:
         parts.append(
-            f"{one.name}, {how}, scoring by {scoring}\n\n"
+            f"{one.name}, {_how_chosen(one, options.temperature)}, scoring by {scoring}\n\n"
             f"{render_results(one.results, scoring)}\n"
             f"{strength_of(one.results, scoring).describe()}"
         )
@@ -247,11 +254,11 @@ def _report(
     return "\n\n".join(parts)
 
 
-def _how_chosen(options: argparse.Namespace) -> str:
-    if options.search is not None:
-        return f"search ({parse_search(options.search)})"
-    if options.temperature is not None:
-        return f"actions drawn at temperature {options.temperature:g}"
+def _how_chosen(one: _Evaluated, temperature: float | None) -> str:
+    if one.search is not None:
+        return f"search ({one.search})"
+    if temperature is not None:
+        return f"actions drawn at temperature {temperature:g}"
     return "best actions"
 
 

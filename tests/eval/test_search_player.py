@@ -133,6 +133,25 @@ def test_checkpoints_search_on_demand(tiny_checkpoints, tmp_path, capsys):
     assert json.loads(file.read_text())["search"] == "samples=5,opponent=known"
 
 
+def test_searches_are_compared_on_the_same_deals(tiny_checkpoints, tmp_path, capsys):
+    file = tmp_path / "result.json"
+    options = ("--search", "samples=5", "--search", "none", "--opponents", "skunk")
+    assert main(arguments(tiny_checkpoints, *options, "--json", str(file))) == 0
+    printed = capsys.readouterr().out
+    assert "(samples=5,opponent=unknown) minus" in printed and "(no search), deal by" in printed
+    both = json.loads(file.read_text())
+    assert both["search"] == "samples=5,opponent=unknown"
+    (bare,) = both["compared"]
+    assert bare["search"] is None
+    (difference,) = both["differences"]
+    gained = both["results"][0]["win_rate"] - bare["results"][0]["win_rate"]
+    assert difference["win_rate"]["mean"] == pytest.approx(gained)
+
+    alone = tmp_path / "alone.json"
+    assert main(arguments(tiny_checkpoints, "--opponents", "skunk", "--json", str(alone))) == 0
+    assert json.loads(alone.read_text())["results"] == bare["results"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
