@@ -41,20 +41,34 @@ def write_json(path: Path, data: Any) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file in one step, as `write_json` does."""
     check_writable(path)
-    path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            with open(temporary, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_file(path.resolve(), content, sync=True)
     except OSError as error:
         raise EvaluationError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def replace_file(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Writes a file so that readers and crashes see the old content or the new, never a part.
+
+    Args:
+      path: of the file.
+      content: all of it.
+      sync: waits until it is on the disk, so that it outlives the machine's crash too.
+
+    Raises:
+      OSError: the operating system refuses; the old file is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def timestamp() -> str:

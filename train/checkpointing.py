@@ -23,6 +23,7 @@ from orbax.checkpoint import checkpoint_managers
 from orbax.checkpoint.options import MultiprocessingOptions
 
 from bb_jax import CheckpointError
+from eval.json_file import replace_file
 
 _LOG = logging.getLogger("train")
 _METRIC = "mean_win_rate"
@@ -314,7 +315,9 @@ def _kind(leaf: Any) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON so that the file is always whole: the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n")
-    temporary.replace(path)
+    """Writes JSON so that the file is always whole: the old one or the new one.
+
+    Raises:
+      OSError: as of `replace_file`.
+    """
+    replace_file(path, (json.dumps(value, indent=1) + "\n").encode())

@@ -30,6 +30,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
+from eval.json_file import replace_file
 from eval.metrics_reading import METRICS_FILE as METRICS_FILE
 from eval.metrics_reading import MetricsError as MetricsError
 from eval.metrics_reading import Row, Value, clear_errors, complete_lines, is_count
@@ -51,26 +52,6 @@ DIRECTIONS: Mapping[str, Direction] = {
     "train/value_loss": "min",
     "time/*_per_second": "max",
 }
-
-
-def replace_file(path: Path, data: bytes, *, sync: bool = False) -> None:
-    """Writes a file so that readers and crashes see the old content or the new, never a part.
-
-    Raises:
-      MetricsError: the operating system refuses; the old file is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with clear_errors(path):
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                if sync:
-                    os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 def plain_value(key: str, value: Any) -> Value:
@@ -240,7 +221,8 @@ class MetricsWriter:
         with clear_errors(path, "read"):
             changed = path.read_bytes() != data
         if changed:
-            replace_file(path, data, sync=True)
+            with clear_errors(path):
+                replace_file(path, data, sync=True)
         return kept
 
     def _note(self, row: Row) -> None:
@@ -280,7 +262,9 @@ class MetricsWriter:
             "best": _sorted(self._best),
         }
         data = json.dumps(summary, indent=1, allow_nan=False).encode() + b"\n"
-        replace_file(self._folder / SUMMARY_FILE, data, sync=self._fsync)
+        path = self._folder / SUMMARY_FILE
+        with clear_errors(path):
+            replace_file(path, data, sync=self._fsync)
 
     def _write_events(self, row: Row) -> None:
         """Adds the numbers of a row to the event file, in this thread: a writer thread of its own
