@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from train.run_folder import RunFolder, parse_reference, read_json
 from train.run_state import RunState, Totals
 
 RUNS_ROOT = Path("checkpoints")
+_CONFIGS = Path("configs")
 
 
 @dataclass(frozen=True)
@@ -291,8 +293,9 @@ def find_start(config: Config) -> Start:
     try:
         source, description, saved = read_state(config.resume_from)
     except CheckpointError as error:
-        made_by = Path("configs") / f"{Path(config.resume_from.partition('@')[0]).name}.yaml"
-        hint = f"; `python -m train.main --config {made_by}` makes it" if made_by.exists() else ""
+        run = Path(config.resume_from.partition("@")[0]).name
+        made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
+        hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
         raise CheckpointError(f"resume_from {config.resume_from}: {error}{hint}") from error
     state, saved_config = _read_host(saved, description)
     _check_architecture(saved_config, config, description)
@@ -326,6 +329,11 @@ def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
         paths.append(path)
         hashes.append(policy_hash(policy.params))
     return tuple(paths), hashes
+
+
+def _experiment(config: Path) -> str | None:
+    found = re.search(r"^experiment_name: *(\S+)", config.read_text(errors="replace"), re.MULTILINE)
+    return found and found[1]
 
 
 def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:

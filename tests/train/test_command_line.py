@@ -86,14 +86,14 @@ def test_a_gpu_that_is_not_there(tmp_path):
 
 
 def test_a_missing_start(tmp_path):
-    # The user's configuration where iteration 600 has never been made.
-    missing = f"--set=resume_from={tmp_path}/iter0_to_600@600"
+    # The user's configuration where the iteration 600 of their own has never been made.
+    missing = f"--set=resume_from={tmp_path}/my_iter0_to_600@600"
     folder = f"--set=checkpoint_dir={tmp_path}/run"
     config = "configs/iter600_to_1000.yaml"
     before = tree(tmp_path, CHECKPOINTS)
     assert_one_sentence(
         train("--config", config, missing, folder, "--device", "cpu"),
-        f"{tmp_path}/iter0_to_600@600",
+        f"{tmp_path}/my_iter0_to_600@600",
         "`python -m train.main --config configs/iter0_to_600.yaml` makes it",
     )
     assert tree(tmp_path, CHECKPOINTS) == before

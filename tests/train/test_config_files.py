@@ -102,7 +102,8 @@ def test_the_users_file_shows_every_other_key_with_its_default():
 def test_the_first_run_ends_where_the_second_starts():
     first = load_config(ROOT / "configs/iter0_to_600.yaml")
     second = load_config(ROOT / "configs/iter600_to_1000.yaml")
-    assert second.resume_from == f"{first.experiment_name}@{first.total_iterations}"
+    assert second.resume_from == f"iter0_to_600@{first.total_iterations}"
+    assert first.experiment_name == "my_iter0_to_600"
     assert first.network_config == second.network_config
     assert first.ppo_config.entropy_coef == second.entropy_start
     assert (first.entropy_schedule, first.temperature_schedule) == ("none", "none")

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
@@ -35,6 +36,15 @@ SIZES = {
     "exploit_patch_threshold": 0.0,
     "device": "cpu",
 }
+
+
+def test_the_users_configuration_starts_in_a_fresh_clone():
+    start = find_start(load_config(SECOND))
+    assert start.source is None
+    assert (start.origin.state.iteration, start.origin.state.start_iteration) == (600, 600)
+    parameters = jax.tree.leaves(start.origin.arrays["learner"]["params"])
+    assert sum(values.size for values in parameters) > 3_000_000
+    assert all(np.isfinite(values).all() for values in parameters)
 
 
 def overrides(folder, **changes) -> list[str]:
