@@ -42,6 +42,7 @@ def test_the_users_configuration_starts_in_a_fresh_clone():
     start = find_start(load_config(SECOND))
     assert start.source is None
     assert (start.origin.state.iteration, start.origin.state.start_iteration) == (600, 600)
+    assert start.origin.arrays is not None
     parameters = jax.tree.leaves(start.origin.arrays["learner"]["params"])
     assert sum(values.size for values in parameters) > 3_000_000
     assert all(np.isfinite(values).all() for values in parameters)
