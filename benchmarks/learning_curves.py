@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,8 @@ class Benchmark:
 
     def train(self, name: str, iterations: int, overrides: Mapping[str, Any]) -> Path:
         """Trains a fresh run to its end; returns its folder."""
-        run = self.folder / name.replace(" ", "_")
+        # Without commas, so that `eval` takes it in a list.
+        run = self.folder / re.sub(r"\W+", "_", name)
         # An interrupted run has no honest time: it begins anew.
         shutil.rmtree(run, ignore_errors=True)
         values = {
