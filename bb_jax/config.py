@@ -108,10 +108,14 @@ class ExpertConfig:
     Attributes:
       search: how the games are played: "samples=0" plays by the values of afterstates, more samples
         search deeper (`--search` of the evaluation takes the same text).
+      teacher: policy whose network the games are played with, `RUN`, `RUN@STEP` or a policy file;
+        null is the network that learns.
       td_lambda: weight of longer returns in the targets of the values.
       policy_temperature: of the softmax over the expert's objectives that the policy is drawn to.
       policy_coef: weight of the policy's cross entropy.
       value_coef: weight of the squared errors of the values.
+      ranking_coef: weight of the cross entropy of the afterstates' values, made a policy at
+        `policy_temperature`; 0 spares the afterstates that were not played.
       learning_rate: step size of Adam.
       reuse: how often a position is learned from, on average.
       minibatch_size: positions of one gradient step, over all devices together.
@@ -122,10 +126,12 @@ class ExpertConfig:
     """
 
     search: str = "samples=0"
+    teacher: str | None = None
     td_lambda: float = 0.85
     policy_temperature: float = 0.05
     policy_coef: float = 0.3
     value_coef: float = 1.0
+    ranking_coef: float = 0.0
     learning_rate: float = 1e-3
     reuse: float = 2.0
     minibatch_size: int = 2048
@@ -133,10 +139,16 @@ class ExpertConfig:
 
     def __post_init__(self) -> None:
         _check(isinstance(self.search, str), "search", "a text such as samples=0", self.search)
+        _check(
+            self.teacher is None or isinstance(self.teacher, str),
+            "teacher",
+            "the name of a checkpoint or null",
+            self.teacher,
+        )
         for key in ("policy_temperature", "reuse", "max_grad_norm"):
             value = getattr(self, key)
             _check(_is_number(value) and value > 0, key, "a number above 0", value)
-        for key in ("policy_coef", "value_coef", "learning_rate"):
+        for key in ("policy_coef", "value_coef", "ranking_coef", "learning_rate"):
             value = getattr(self, key)
             _check(_is_number(value) and value >= 0, key, "a number of at least 0", value)
         _check(

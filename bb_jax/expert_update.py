@@ -12,9 +12,11 @@ import numpy as np
 import optax
 
 from bb_jax import distributions, features
+from bb_jax.afterstates import Afterstates, expand_parts, first_and_rank
 from bb_jax.config import ExpertConfig
+from bb_jax.expert import judge
 from bb_jax.learner_state import Hyper, LearnerState, Metrics, Params
-from bb_jax.networks import Network, evaluate
+from bb_jax.networks import Network, evaluate, objective
 from bb_jax.optimizer import apply_gradients, make_optimizer
 from bb_jax.placement import ensure_replicated, local, sum_over_devices, uploads
 
@@ -27,7 +29,7 @@ class Lessons(NamedTuple):
     Attributes:
       observations: uint8 [B, 19], decisions.
       afterstates: uint8 [B, 19], of the actions played in them.
-      policy: float16 [B, 33], what the policy is drawn to.
+      policy: float16 [B, 33], what the policy is drawn to, and the ranking of the afterstates.
       decision_values: float32 [B, 2], targets of the values of the decisions.
       afterstate_values: float32 [B, 2], of the afterstates.
     """
@@ -47,8 +49,16 @@ class _Losses(NamedTuple):
     policy: jax.Array
     decision: jax.Array
     afterstate: jax.Array
+    ranking: jax.Array
     entropy: jax.Array
     kl: jax.Array
+
+
+class _Batch(NamedTuple):
+    """Lessons, and all afterstates of their positions where these are ranked."""
+
+    lessons: Lessons
+    afterstates: Afterstates | None
 
 
 class _Sums(NamedTuple):
@@ -62,7 +72,12 @@ class _Sums(NamedTuple):
 
 
 def make_expert_update(
-    network: Network, config: ExpertConfig, devices: Sequence[jax.Device] | None = None
+    network: Network,
+    config: ExpertConfig,
+    devices: Sequence[jax.Device] | None = None,
+    *,
+    margin_weight: float = 0.0,
+    draw_reward: float = 0.0,
 ) -> ExpertUpdate:
     """Makes the update of one iteration: one gradient step for each minibatch of lessons.
 
@@ -72,11 +87,18 @@ def make_expert_update(
     new state and metrics, means over the minibatches. A minibatch with a non-finite loss or
     gradient is not applied, and counted. A new U compiles anew, another number of steps does not.
 
+    With `ranking_coef` the objectives of all afterstates of a position, divided by
+    `policy_temperature`, are logits that are drawn to the policy's target as well: what the expert
+    plays by is their order, and an error that they share costs nothing. (Two values that differ by
+    hundredths are told apart by a squared error only after the noise of the results has been.)
+
     Args:
       network: from `build_network`.
       config: the coefficients; `minibatch_size` is spread over the devices evenly.
       devices: local devices, all by default; or all devices of several processes, each of which
         passes in the same arguments.
+      margin_weight: of the margin in the objective.
+      draw_reward: what a draw is worth, a win being 1 and a loss -1.
 
     Raises:
       ValueError: the minibatch cannot be spread over the devices evenly.
@@ -88,12 +110,27 @@ def make_expert_update(
             f"minibatch_size ({config.minibatch_size}) cannot be spread over {len(devices)} devices"
         )
     device_rows = config.minibatch_size // len(devices)
-    wanted = max(1, network.cpu_slice_rows // 2) if devices[0].platform == "cpu" else device_rows
+    ranks = config.ranking_coef > 0
+    wanted = device_rows
+    if devices[0].platform == "cpu":
+        # Afterstates are many rows, for which small slices would leave too much room.
+        wanted = network.cpu_slice_rows if ranks else max(1, network.cpu_slice_rows // 2)
     slices = next(
         n for n in range(-(-device_rows // wanted), device_rows + 1) if not device_rows % n
     )
 
-    def loss(params: Params, part: Lessons) -> tuple[jax.Array, _Losses]:
+    def ranking_loss(
+        params: Params, afterstates: Afterstates, target: jax.Array, legal: jax.Array
+    ) -> jax.Array:
+        values = judge(network, params, afterstates.rows, draw_reward)
+        of_action = jnp.take(values, first_and_rank(afterstates.first, legal), axis=0, mode="clip")
+        logits = jnp.where(legal, objective(of_action, margin_weight), 0.0)
+        log_probs = distributions.masked_log_softmax(logits, legal, config.policy_temperature)
+        return -jnp.sum(jnp.where(legal, target * log_probs, 0.0))
+
+    def loss(
+        params: Params, part: Lessons, afterstates: Afterstates | None
+    ) -> tuple[jax.Array, _Losses]:
         policy, decision_values = evaluate(network, params, part.observations)
         _, afterstate_values = evaluate(network, params, part.afterstates)
         legal = features.legal_mask(part.observations)
@@ -109,30 +146,33 @@ def make_expert_update(
         policy_loss = jnp.sum(cross_entropy) * share
         decision = squared(decision_values, part.decision_values)
         afterstate = squared(afterstate_values, part.afterstate_values)
+        ranking = jnp.float32(0)
+        if afterstates is not None:
+            ranking = ranking_loss(params, afterstates, target, legal) * share
         total = config.policy_coef * policy_loss + config.value_coef * (decision + afterstate)
+        total += config.ranking_coef * ranking
         return total, _Losses(
             loss=total,
             policy=policy_loss,
             decision=decision,
             afterstate=afterstate,
+            ranking=ranking,
             entropy=jnp.sum(distributions.entropy(log_probs)) * share,
             kl=jnp.sum(cross_entropy - own_entropy) * share,
         )
 
     def learn_minibatch(
-        state: LearnerState, sums: _Sums, batch: Lessons, hyper: Hyper
+        state: LearnerState, sums: _Sums, batch: _Batch, hyper: Hyper
     ) -> tuple[LearnerState, _Sums]:
-        parts = jax.tree.map(lambda leaf: leaf.reshape(slices, -1, *leaf.shape[1:]), batch)
-
-        def add_slice(sums: Any, part: Lessons) -> tuple[Any, None]:
-            gradients, losses = jax.grad(loss, has_aux=True)(state.params, part)
+        def add_slice(sums: Any, part: _Batch) -> tuple[Any, None]:
+            gradients, losses = jax.grad(loss, has_aux=True)(state.params, *part)
             return jax.tree.map(jnp.add, sums, (gradients, losses)), None
 
         zeros = (
             jax.tree.map(jnp.zeros_like, state.params),
             _Losses(*[jnp.float32(0)] * len(_Losses._fields)),
         )
-        (gradient, losses), _ = jax.lax.scan(add_slice, zeros, parts)
+        (gradient, losses), _ = jax.lax.scan(add_slice, zeros, batch)
         gradient, losses = sum_over_devices((gradient, losses), _AXIS)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(losses.loss) & jnp.isfinite(norm)
@@ -147,10 +187,10 @@ def make_expert_update(
         return state, jax.tree.map(jnp.add, sums, measured)
 
     def update_on_device(
-        state: LearnerState, lessons: Lessons, steps: jax.Array, hyper: Hyper
+        state: LearnerState, batches: _Batch, steps: jax.Array, hyper: Hyper
     ) -> tuple[LearnerState, Metrics]:
         def step(index: jax.Array, carry: tuple[LearnerState, _Sums]) -> tuple[LearnerState, _Sums]:
-            batch = jax.tree.map(lambda leaf: leaf[index], lessons)
+            batch = jax.tree.map(lambda leaf: leaf[index], batches)
             return learn_minibatch(*carry, batch, hyper)
 
         zero = jnp.float32(0)
@@ -162,6 +202,7 @@ def make_expert_update(
             "train/policy_loss": means.losses.policy,
             "train/value_loss": means.losses.decision,
             "train/afterstate_value_loss": means.losses.afterstate,
+            "train/ranking_loss": means.losses.ranking,
             "train/entropy": means.losses.entropy,
             "train/kl": means.losses.kl,
             "train/grad_norm_pre_clip": means.norm,
@@ -188,14 +229,27 @@ def make_expert_update(
         state: LearnerState, lessons: Lessons, steps: int, hyper: Hyper
     ) -> tuple[LearnerState, Metrics]:
         def split(leaf: np.ndarray) -> np.ndarray:
-            parts = leaf.reshape(leaf.shape[0], len(devices), device_rows, *leaf.shape[2:])
+            parts = leaf.reshape(len(leaf), len(devices), slices, -1, *leaf.shape[2:])
             return np.ascontiguousarray(np.moveaxis(parts, 1, 0)[own])
 
         state = ensure_replicated(state, devices)
         scalars = hyper.as_scalars()
         parts = Lessons(*map(split, lessons))
+        batch = _Batch(parts, _expand(parts.observations, steps) if ranks else None)
         with uploads():
-            new_state, metrics = compiled(state, parts, np.int32(steps), scalars)
+            new_state, metrics = compiled(state, batch, np.int32(steps), scalars)
         return new_state, metrics
 
     return update
+
+
+def _expand(observations: np.ndarray, steps: int) -> Afterstates:
+    """The afterstates of slices uint8 [D, U, S, P, 19]: rows [D, U, S, E, 19], first [D, U, S, P].
+
+    Minibatches from `steps` on hold no positions.
+    """
+    filled = np.zeros_like(observations)
+    filled[:, :steps] = observations[:, :steps]
+    expanded = expand_parts(filled.reshape(-1, *observations.shape[-2:]))
+    outer = observations.shape[:3]
+    return Afterstates(*(leaf.reshape(*outer, *leaf.shape[1:]) for leaf in expanded))

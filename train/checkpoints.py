@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _pack(options: argparse.Namespace) -> None:
     from train.packing import pack_state
-    from train.run_store import read_state
+    from train.run_start import read_state
 
     file: Path = options.file
     if file.suffix != ".policy":
@@ -84,12 +84,14 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
     """Where a state comes from: its run, how long and on what that trained, how strong it is."""
-    state = host["run"]
+    state, config = host["run"], host["config"]
     metadata: dict[str, Any] = {
-        "run": host["config"]["experiment_name"],
+        "run": config["experiment_name"],
         "step": state["iteration"],
         "start_iteration": state["start_iteration"],
-        "resume_from": host["config"]["resume_from"],
+        "resume_from": config["resume_from"],
+        # What the values mean, as in the exports.
+        **{key: config[key] for key in ("algorithm", "margin_weight", "draw_reward")},
         **state["totals"],
         "made_on": host.get("made_on"),
         **_training_time(run, state["iteration"]),

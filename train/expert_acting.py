@@ -28,7 +28,8 @@ class ExpertActing(Acting):
     def __init__(
         self,
         expert_step: ExpertStep,
-        learner: Any,
+        expert: Any,
+        member_step: ExpertStep,
         members: Sequence[Any],
         settings: ActingSettings,
         trajectories: np.ndarray,
@@ -38,16 +39,18 @@ class ExpertActing(Acting):
         """See `Acting`.
 
         Args:
-          expert_step: see `make_expert_step`.
-          learner: parameters.
+          expert_step: of the network that plays for the learner; see `make_expert_step`.
+          expert: its parameters.
+          member_step: of the checkpoint opponents.
           members: parameters of the checkpoint opponents.
           settings: how actions are drawn; the temperature is in units of the objective.
           trajectories: int32 [G, 2], the trajectory of each seat of each game, -1 for none.
           num_trajectories: N of the rollout.
           search: searches the learner's decisions; without it the values alone decide.
         """
-        super().__init__(expert_step, learner, members, settings)
+        super().__init__(member_step, expert, members, settings)
         self._expert_step = expert_step
+        self._member_step = member_step
         self._trajectories = trajectories
         self._search = search
         shape = (num_trajectories, _DECISIONS)
@@ -70,7 +73,14 @@ class ExpertActing(Acting):
             objectives = np.zeros((len(waiting.deciders), NUM_ACTIONS), np.float32)
             objectives[slots] = self._search.look(games, rows).values
         key = self._key(waiting, 0)
-        choice = self._choose(self._learner, waiting.observations, key, objectives)
+        choice = self._expert_step(
+            self._learner,
+            waiting.observations,
+            key,
+            self._temperature,
+            self._sampled_plies,
+            objectives,
+        )
         searched = slots
         turns = waiting.observations[slots, _TURN]
         trajectories = self._trajectories[waiting.games[slots], turns & 1]
@@ -90,12 +100,5 @@ class ExpertActing(Acting):
         return result
 
     def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Pass:
-        choice = self._choose(params, rows, key)
+        choice = self._member_step(params, rows, key, self._temperature, self._sampled_plies)
         return lambda: (jax.device_get(choice.actions), np.zeros(len(rows), np.float32))
-
-    def _choose(
-        self, params: Any, rows: np.ndarray, key: np.ndarray, objectives: np.ndarray | None = None
-    ) -> Any:
-        return self._expert_step(
-            params, rows, key, self._temperature, self._sampled_plies, objectives
-        )

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bb_jax import Hyper, LearnerState
+from bb_jax import Hyper, LearnerState, Policy
 from bb_jax.devices import DeviceError
 from bb_jax.expert import make_expert_step
 from bb_jax.expert_update import Lessons, make_expert_update
+from bb_jax.networks import Network
 from bb_jax.search import Search, parse_search
 from eval.searching import SearchSession
 from train.acting import Acting, ActingSettings
@@ -38,19 +39,28 @@ class ExpertState(NamedTuple):
 class ExpertLearning(Learning):
     """Expert iteration in the place of PPO."""
 
-    def __init__(self, config: Config, devices: Sequence[jax.Device], hosts: Hosts | None = None):
+    def __init__(
+        self,
+        config: Config,
+        devices: Sequence[jax.Device],
+        hosts: Hosts | None = None,
+        teacher: Policy | None = None,
+    ):
+        """See `Learning`.
+
+        Args:
+          config: `expert_config` is used, too.
+          devices: see `Learning`.
+          hosts: see `Learning`.
+          teacher: plays as the expert in place of the network that learns.
+        """
         super().__init__(config, devices, hosts)
         expert = config.expert_config
-        self._expert_step = for_any_batch(
-            make_expert_step(
-                self._network,
-                config.margin_weight,
-                config.draw_reward,
-                expert.policy_temperature,
-                self._acting_devices,
-            ),
-            len(self._acting_devices),
-            axis=0,
+        self._teacher = None if teacher is None else self._place(teacher.params)
+        expert_network = self._network if teacher is None else teacher.network
+        self._member_step = self._make_step(self._network)
+        self._expert_step = (
+            self._member_step if teacher is None else self._make_step(expert_network)
         )
         if expert.minibatch_size % len(self._all_devices):
             raise DeviceError(
@@ -63,20 +73,37 @@ class ExpertLearning(Learning):
             draw_reward=config.draw_reward,
         )
         # Without samples the expert step itself judges the afterstates.
-        self._search = Search(self._network, searched) if searched.samples else None
-        self._expert_update = make_expert_update(self._network, expert, self._all_devices)
+        self._search = Search(expert_network, searched) if searched.samples else None
+        self._expert_update = make_expert_update(
+            self._network,
+            expert,
+            self._all_devices,
+            margin_weight=config.margin_weight,
+            draw_reward=config.draw_reward,
+        )
+
+    def _make_step(self, network: Network) -> Any:
+        step = make_expert_step(
+            network,
+            self._config.margin_weight,
+            self._config.draw_reward,
+            self._config.expert_config.policy_temperature,
+            self._acting_devices,
+        )
+        return for_any_batch(step, len(self._acting_devices), axis=0)
 
     def acting(
         self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
     ) -> Acting:
-        """The expert, with the network's values, in the games of a plan."""
-        placed = self._place(params)
+        """The expert, with the values of the network or of its teacher, in the games of a plan."""
+        expert = self._place(params) if self._teacher is None else self._teacher
         session = None
         if self._search is not None:
-            session = SearchSession(self._search, placed, plan.seeds, plan.controllers)
+            session = SearchSession(self._search, expert, plan.seeds, plan.controllers)
         return ExpertActing(
             self._expert_step,
-            placed,
+            expert,
+            self._member_step,
             members,
             settings,
             plan.trajectories,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from train.config import Config
     from train.hosts import Hosts
     from train.interrupt import StopSignals
-    from train.run_store import Origin, RunStore
+    from train.run_start import Origin
+    from train.run_store import RunStore
 
 EXIT_BAD_INPUT = 2
 # How long the loss of a host may take to be noticed after a collective has failed.
@@ -210,7 +211,7 @@ def _lead(
     """Begins or resumes the run and trains; other hosts learn where it begins, or None."""
     from bb_jax import CheckpointError
     from train.run_folder import RunFolder
-    from train.run_store import find_start
+    from train.run_start import find_start
     from train.sharing import LeaderStore
 
     folder, resume_step = RunFolder(config.run_dir), options.resume
@@ -275,7 +276,11 @@ def _run(
         slots=config.slots,
         trajectories=host_trajectories(config, hosts.count),
     )
-    learning_of = {"ppo": Learning, "expert_iteration": ExpertLearning}
+    learning = (
+        Learning(config, devices, hosts)
+        if config.algorithm == "ppo"
+        else ExpertLearning(config, devices, hosts, store.teacher())
+    )
     workers = min(config.async_num_workers, os.cpu_count() or 1)
     with (
         open(os.devnull, "w") as nowhere,
@@ -308,7 +313,7 @@ def _run(
             config,
             origin,
             store=store,
-            learning=learning_of[config.algorithm](config, devices, hosts),
+            learning=learning,
             generator=generator,
             metrics=metrics,
             display=display,

@@ -24,6 +24,7 @@ from eval.run_reading import (
 
 POLICIES = "policies"
 OPPONENTS = "opponents"
+TEACHER = "teacher.policy"
 EXPLOITER = "exploiter"
 _LOCK = ".lock"
 
@@ -35,6 +36,7 @@ class RunFolder:
     policies/          inference exports, one file for every step that is kept; in a folder that
                        comes with the program packed training states, and there are no steps/
     opponents/         checkpoint opponents, by the hash of their parameters
+    teacher.policy     who plays as the expert, if that is another network than the one that learns
     exploiter/         the training state of the exploiter in work, if any
     config.json        the configuration that the run was last started with
     final_evaluation.json   the table at the end
@@ -44,6 +46,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.steps = path / STEPS
+        self.teacher = path / TEACHER
         self.exploiter = path / EXPLOITER
         self.final_evaluation = path / FINAL_EVALUATION
         self.configuration = path / CONFIGURATION
@@ -147,15 +150,26 @@ class RunFolder:
           CheckpointError: it cannot be copied.
         """
         target = self.opponent(policy_hash)
-        if target.exists():
-            return
-        temporary = target.with_suffix(".tmp")
-        try:
-            shutil.copyfile(source, temporary)
-            temporary.replace(target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise CheckpointError(f"cannot copy opponent {source}: {error.strerror}") from error
+        if not target.exists():
+            _copy_policy(source, target)
+
+    def adopt_teacher(self, source: Path) -> None:
+        """Copies the teacher's policy file, so that the run needs no other folder from then on.
+
+        Raises:
+          CheckpointError: it cannot be copied.
+        """
+        _copy_policy(source, self.teacher)
+
+
+def _copy_policy(source: Path, target: Path) -> None:
+    temporary = target.with_suffix(".tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot copy policy {source}: {error.strerror}") from error
 
 
 def read_json(path: Path) -> Any:

@@ -1,11 +1,9 @@
-"""What a run keeps on disk: training states, exports, checkpoint opponents; and its origin."""
+"""What a run keeps on disk: training states, exports, checkpoint opponents, its teacher."""
 
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from bb_jax import (
     Policy,
     load_policy,
     policy_hash,
-    resolve_checkpoint,
     save_policy,
 )
 from eval.errors import EvaluationError
@@ -26,42 +23,8 @@ from eval.matches import MatchResult
 from train.checkpointing import Checkpoints, SavedState, write_json
 from train.config import Config
 from train.config_loading import config_to_dict, differences
-from train.packing import unpack_state
-from train.run_folder import RunFolder, parse_reference, read_json
-from train.run_state import RunState, Totals
-
-RUNS_ROOT = Path("checkpoints")
-_CONFIGS = Path("configs")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a run begins.
-
-    Attributes:
-      description: for messages, such as "a fresh network" or "checkpoint 600 of iter0_to_600".
-      state: the run's state after its last completed iteration.
-      arrays: the arrays that belong to it; None for a fresh network.
-    """
-
-    description: str
-    state: RunState
-    arrays: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Start:
-    """The beginning of a new run, before anything of it is written.
-
-    Attributes:
-      origin: where it begins.
-      source: the run that it starts from and whose checkpoint opponents come along, if any.
-      fixed_opponents: policy files of the opponents that never leave the pool.
-    """
-
-    origin: Origin
-    source: RunFolder | None = None
-    fixed_opponents: tuple[Path, ...] = ()
+from train.run_folder import RunFolder, read_json
+from train.run_start import Origin, Start, read_host
 
 
 class RunStore:
@@ -97,7 +60,7 @@ class RunStore:
         chosen = self._checkpoints.newest if step is None else step
         saved = self._checkpoints.restore(chosen)
         description = f"checkpoint {chosen} of {self.folder.path}"
-        state, saved_config = _read_host(saved, description)
+        state, saved_config = read_host(saved, description)
         changes = differences(saved_config, config_to_dict(self._config))
         refused = [
             f"{changed.key} was {changed.old!r} and is {changed.new!r} now"
@@ -119,7 +82,7 @@ class RunStore:
         return Origin(description, state, saved.arrays)
 
     def begin(self, start: Start) -> Origin:
-        """Begins a new run, with the checkpoint opponents that it starts with.
+        """Begins a new run, with the checkpoint opponents and the teacher that it starts with.
 
         Raises:
           CheckpointError: they cannot be copied.
@@ -133,6 +96,8 @@ class RunStore:
             start.fixed_opponents, start.origin.state.pool.get("fixed", ()), strict=True
         ):
             self.folder.adopt_opponent(path, name)
+        if start.teacher is not None:
+            self.folder.adopt_teacher(start.teacher)
         return start.origin
 
     def add_opponent(self, params: Any) -> str:
@@ -146,6 +111,15 @@ class RunStore:
     def opponent(self, policy_hash: str) -> Policy:
         """A checkpoint opponent by its hash."""
         return load_policy(self.folder.opponent(policy_hash))
+
+    def teacher(self) -> Policy | None:
+        """Who plays as the expert in place of the network that learns, if somebody does.
+
+        Raises:
+          CheckpointError: the teacher's file is missing or damaged.
+        """
+        has_teacher = self._config.expert_config.teacher is not None
+        return load_policy(self.folder.teacher) if has_teacher else None
 
     def save(self, saved: SavedState, mean_win_rate: float | None) -> None:
         """Begins to save a run's state: the export for inference at once, the rest behind it.
@@ -272,117 +246,3 @@ def machine() -> dict[str, Any]:
         "jax": jax.__version__,
         "python": platform.python_version(),
     }
-
-
-def find_start(config: Config) -> Start:
-    """The beginning of a new run: fresh, or from another run where `resume_from` names one.
-
-    From another run come parameters, optimizer state, iteration, totals and pool members;
-    random streams, adaptive weights and metrics are the new run's own. Nothing is written.
-
-    Raises:
-      CheckpointError: the other run's checkpoint is missing (a configuration that would make it is
-        named), damaged, of another architecture, lacks a checkpoint opponent, or has all
-        iterations already; or a fixed opponent is missing or of another architecture.
-    """
-    fixed_paths, fixed = _fixed_opponents(config)
-    if config.resume_from is None:
-        pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}, "fixed": fixed}
-        origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
-        return Start(origin, fixed_opponents=fixed_paths)
-    try:
-        source, description, saved = read_state(config.resume_from)
-    except CheckpointError as error:
-        run = Path(config.resume_from.partition("@")[0]).name
-        made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
-        hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
-        raise CheckpointError(f"resume_from {config.resume_from}: {error}{hint}") from error
-    state, saved_config = _read_host(saved, description)
-    _check_architecture(saved_config, config, description)
-    if state.iteration >= config.total_iterations:
-        raise CheckpointError(
-            f"{description} has {state.iteration} iterations, and total_iterations "
-            f"({config.total_iterations}) counts those too"
-        )
-    for opponent in [*state.pool["members"], *state.pool["exploiters"]]:
-        if source is not None and not source.opponent(opponent).exists():
-            raise CheckpointError(f"{description} lacks its opponent {source.opponent(opponent)}")
-    begun = RunState(
-        iteration=state.iteration,
-        start_iteration=state.iteration,
-        totals=state.totals,
-        pool=state.pool | {"win_rates": {}, "fixed": fixed},
-    )
-    origin = Origin(description, begun, {"learner": saved.arrays["learner"]})
-    return Start(origin, source, fixed_paths)
-
-
-def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
-    """Policy files of the fixed opponents, and the hashes of their parameters."""
-    paths, hashes = [], []
-    for reference in config.fixed_opponents:
-        try:
-            path = resolve_checkpoint(reference, RUNS_ROOT)
-            policy = load_policy(path, config.network_config)
-        except CheckpointError as error:
-            raise CheckpointError(f"fixed_opponents {reference}: {error}") from error
-        paths.append(path)
-        hashes.append(policy_hash(policy.params))
-    return tuple(paths), hashes
-
-
-def _experiment(config: Path) -> str | None:
-    found = re.search(r"^experiment_name: *(\S+)", config.read_text(errors="replace"), re.MULTILINE)
-    return found and found[1]
-
-
-def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
-    """The state that RUN, RUN@STEP or the file of a packed state names; nothing is written.
-
-    Returns:
-      The run's folder, None for a packed state, which has no opponents; a description for messages;
-      and the state.
-
-    Raises:
-      CheckpointError: it is missing or damaged.
-    """
-    if reference.endswith(".policy"):
-        return None, reference, unpack_state(Path(reference))[0]
-    source, step = parse_reference(reference, RUNS_ROOT)
-    if not source.has_steps():
-        packed = source.packed_states()
-        step = max(packed) if step is None else step
-        if step not in packed:
-            there = ", ".join(map(str, packed))
-            raise CheckpointError(f"{source.path} has no checkpoint {step}; there are: {there}")
-        return None, f"checkpoint {step} of {source.path}", unpack_state(packed[step])[0]
-    checkpoints = Checkpoints(source.steps, keep=None)
-    try:
-        step = checkpoints.newest if step is None else step
-        saved = checkpoints.restore(step)
-    finally:
-        checkpoints.close()
-    return source, f"checkpoint {step} of {source.path}", saved
-
-
-def _read_host(saved: SavedState, description: str) -> tuple[RunState, dict[str, Any]]:
-    """The run's state and the configuration that were saved with it."""
-    try:
-        return RunState.from_json(saved.host["run"]), saved.host["config"]
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{description} was written by another version of this program: it lacks {error}"
-        ) from error
-
-
-def _check_architecture(saved_config: dict[str, Any], config: Config, description: str) -> None:
-    """Raises CheckpointError naming the fields in which the networks differ."""
-    different = [
-        f"{changed.key} is {changed.old!r} there and {changed.new!r} in this configuration"
-        for changed in differences(saved_config, config_to_dict(config))
-        if changed.key.startswith("network_config.") or changed.key == "scoring"
-        # Neither has parameters, so another value fits.
-        if changed.key not in ("network_config.dropout", "network_config.compute_dtype")
-    ]
-    if different:
-        raise CheckpointError(f"{description} is of another architecture: {', '.join(different)}")

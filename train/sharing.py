@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bb_jax import Policy, build_network, policy_hash
+from bb_jax import Policy, build_network, load_policy, policy_hash
 from eval.matches import MatchResult, play_pairings
 from eval.players import as_player
 from train.checkpointing import SavedState
@@ -117,6 +117,13 @@ class LeaderStore(RunStore):
         policy = self._hosts.share(lambda: _without_network(read(policy_hash)))
         return _with_network(policy)
 
+    def teacher(self) -> Policy | None:
+        if self._config.expert_config.teacher is None:
+            return None
+        path = self.folder.teacher
+        policy = self._hosts.share(lambda: _without_network(load_policy(path)))
+        return _with_network(policy)
+
 
 class FollowerStore(RunStore):
     """The store of every other host: it touches no disk."""
@@ -130,6 +137,12 @@ class FollowerStore(RunStore):
         return policy_hash(params)
 
     def opponent(self, policy_hash: str) -> Policy:
+        policy: dict[str, Any] = self._hosts.share(dict)
+        return _with_network(policy)
+
+    def teacher(self) -> Policy | None:
+        if self._config.expert_config.teacher is None:
+            return None
         policy: dict[str, Any] = self._hosts.share(dict)
         return _with_network(policy)
 

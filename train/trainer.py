@@ -40,8 +40,9 @@ from train.metrics import MetricsError, MetricsWriter
 from train.opponent_pool import AdaptiveOpponentPool, make_opponent_pool
 from train.playing import GamePlayer, Games, sampled_plies, temperature_of
 from train.rows import Row, evaluation_row, learning_row, time_row
+from train.run_start import Origin
 from train.run_state import GameSource, RunState
-from train.run_store import Origin, RunStore
+from train.run_store import RunStore
 from train.schedules import get_entropy_coef, get_learning_rate
 from train.sharing import evaluate_part, gather_evaluation, gather_played
 

@@ -11,7 +11,7 @@ SHORT: dict[str, Any] = {
     "use_exploit_patch": False,
     "final_eval_games": 2,
     "eval_games": 6,
-    "expert_config": {"minibatch_size": 60},
+    "expert_config": {"minibatch_size": 60, "ranking_coef": 1.0},
 }
 
 

@@ -144,6 +144,43 @@ def test_the_update_draws_policy_and_values_to_their_targets():
     np.testing.assert_allclose(np.asarray(values).mean(0), [0.5, -0.25], atol=0.1)
 
 
+def test_ranking_puts_the_afterstates_into_the_order_of_the_target():
+    network = build_network(NetworkConfig(kind="mlp", hidden_layers=(32,)))
+    rows = positions(20)[5::9][:40]
+    legal = np.unpackbits(rows[:, 14:19], axis=1, bitorder="little")[:, :33].astype(bool)
+    objectives = np.random.default_rng(1).normal(size=legal.shape) * 0.2
+    weights = np.where(legal, np.exp(objectives / 0.1), 0.0)
+    zeros = np.zeros((len(rows), 2), np.float32)
+    policy = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float16)
+    lesson = Lessons(rows, rows, policy, zeros, zeros)
+    config = ExpertConfig(
+        minibatch_size=40, policy_coef=0.0, value_coef=0.0, ranking_coef=1.0, policy_temperature=0.1
+    )
+    room = 300  # minibatches; those that are not learned from may hold anything
+    garbage = Lessons(*(np.full((room, *leaf.shape), 255, leaf.dtype) for leaf in lesson))
+    for target, leaf in zip(garbage, lesson, strict=True):
+        target[:200] = leaf
+    update = make_expert_update(
+        network, config, jax.local_devices()[:1], margin_weight=0.05, draw_reward=-1.0
+    )
+    state, first = update(init_state(network, 0), garbage, 1, Hyper(3e-3, 0.0))
+    untouched = jax.device_get(state.params["policy"])
+    for _ in range(3):
+        state, last = update(state, garbage, 200, Hyper(3e-3, 0.0))
+    assert last["train/skipped_updates"] == 0
+    assert last["train/ranking_loss"] < first["train/ranking_loss"]
+    # Nothing draws at the policy here.
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(state.params["policy"]), untouched)
+    agree = []
+    for row, mask, wanted in zip(rows, legal, objectives, strict=True):
+        found = slow_choice(network, jax.device_get(state.params), row, 0.05)
+        certain = 24 - row[13] + np.count_nonzero(row[:4]) <= 6  # some afterstates cannot move
+        if mask.sum() > 1 and not certain:
+            agree.append(found.argmax() == wanted[mask].argmax())
+    assert len(agree) > 20
+    assert np.mean(agree) > 0.9
+
+
 def test_a_lesson_that_is_not_finite_is_skipped_and_counted():
     network = build_network(NetworkConfig(kind="mlp", hidden_layers=(8,)))
     rows = positions(2)[:16]

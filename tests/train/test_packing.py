@@ -19,7 +19,8 @@ from train.checkpointing import Checkpoints, SavedState, to_arrays
 from train.config_loading import load_config
 from train.packing import pack_state, unpack_state
 from train.run_folder import RunFolder
-from train.run_store import RunStore, find_start
+from train.run_start import find_start
+from train.run_store import RunStore
 
 
 def pack(*arguments: object) -> int:
@@ -74,6 +75,7 @@ def test_it_says_where_it_comes_from(packed, finished_run, capsys):
     said = json.loads(capsys.readouterr().out)
     last = metrics(finished_run(True))[-1]
     assert (said["run"], said["step"], said["note"]) == ("small", 6, "For a test.")
+    assert (said["algorithm"], said["draw_reward"]) == ("ppo", 0.0)
     assert said["games"] == last["total/games"]
     assert said["positions"] == last["total/positions"]
     assert said["hours"] > 0

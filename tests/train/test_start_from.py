@@ -13,8 +13,9 @@ from tests.train.running import REPOSITORY, metrics, train, train_struck
 from train.checkpointing import Checkpoints, SavedState
 from train.config_loading import load_config
 from train.run_folder import RunFolder
+from train.run_start import find_start
 from train.run_state import RunState
-from train.run_store import RunStore, find_start
+from train.run_store import RunStore
 
 FIRST = REPOSITORY / "configs" / "iter0_to_600.yaml"
 SECOND = REPOSITORY / "configs" / "iter600_to_1000.yaml"

@@ -15,9 +15,8 @@ CHANGES: dict[str, Any] = {"total_iterations": 3, "use_exploit_patch": False, "f
 @pytest.mark.parametrize("algorithm", ["ppo", "expert_iteration"])
 def test_nothing_is_transferred_implicitly_after_the_first_iteration(tmp_path, algorithm):
     # Games, update, evaluation, checkpoint: iterations 2 and 3 have them all.
-    config = write_config(
-        tmp_path, algorithm=algorithm, expert_config={"minibatch_size": 64}, **CHANGES
-    )
+    expert = {"minibatch_size": 64, "ranking_coef": 1.0}
+    config = write_config(tmp_path, algorithm=algorithm, expert_config=expert, **CHANGES)
     # On a GPU, where the tests run on one: there the guard knows transfers to the host as well.
     result = run_python("-m", "tests.train.guarded", "--config", config, "--device", "auto")
     assert result.returncode == 0, result.stderr
