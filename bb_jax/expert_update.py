@@ -89,8 +89,7 @@ def make_expert_update(
 
     With `ranking_coef` the objectives of all afterstates of a position, divided by
     `policy_temperature`, are logits that are drawn to the policy's target as well: what the expert
-    plays by is their order, and an error that they share costs nothing. (Two values that differ by
-    hundredths are told apart by a squared error only after the noise of the results has been.)
+    plays by is their order, and an error that they share costs nothing.
 
     Args:
       network: from `build_network`.
