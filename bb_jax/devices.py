@@ -62,6 +62,13 @@ def select_devices(
     return devices
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def cpu_devices_for_learning(minibatch_size: int) -> int:
     """Devices to divide this machine's CPU into: at most one a core.
 
@@ -71,9 +78,9 @@ def cpu_devices_for_learning(minibatch_size: int) -> int:
     Args:
       minibatch_size: positions to be divided evenly.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     count = 1
-    while 2 * count <= min(_MOST_CPU_DEVICES, cores or 1) and minibatch_size % (2 * count) == 0:
+    most = min(_MOST_CPU_DEVICES, usable_cores())
+    while 2 * count <= most and minibatch_size % (2 * count) == 0:
         count *= 2
     return count
 

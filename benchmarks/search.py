@@ -98,7 +98,7 @@ def positions(games: int) -> np.ndarray:
 def measure(network: Network, params: Params, text: str, rows: np.ndarray, singles: int) -> Timing:
     """Times a search of rows uint8 [B, 19], and of so many of them alone."""
     config = parse_search(text)
-    search = Search(network, config)
+    search = Search(network, config, threads=1, judge_type=_TimedJudge)
     beliefs = np.full((len(rows), NUM_MODELS), 1 / NUM_MODELS, np.float32)
     if config.opponent != "unknown":
         model = (*OPPONENTS, "network").index(config.opponent)
@@ -111,7 +111,8 @@ def measure(network: Network, params: Params, text: str, rows: np.ndarray, singl
         search(params, rows[part], beliefs[part], seeds[part])
         return time.process_time() - begun
 
-    judge = search._judge = _TimedJudge(network, config.margin_weight, config.draw_reward)
+    judge = search.judge
+    assert isinstance(judge, _TimedJudge)
     judge.warm_up(params)
     judge.seconds = 0.0
     batch = play(slice(None))

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from bb_jax.search.beliefs import Beliefs as Beliefs
     from bb_jax.search.config import SearchConfig as SearchConfig
     from bb_jax.search.config import parse_search as parse_search
+    from bb_jax.search.sampler import SearchResult as SearchResult
     from bb_jax.search.search import Search as Search
-    from bb_jax.search.search import SearchResult as SearchResult
 
 _MODULE_OF = {
     "Beliefs": "beliefs",
     "Search": "search",
     "SearchConfig": "config",
-    "SearchResult": "search",
+    "SearchResult": "sampler",
     "parse_search": "config",
 }
 

@@ -5,102 +5,73 @@ order of `OPPONENTS`, then the searching network itself.
 """
 
 import time
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
-from bb_jax.features import NUM_ACTIONS
+from bb_jax.devices import usable_cores
 from bb_jax.networks import Network
-from bb_jax.search import halving
 from bb_jax.search.config import SearchConfig
 from bb_jax.search.judge import CHUNK_SIZES, Judge, legal_actions
+from bb_jax.search.sampler import Positions, Sampler, SearchResult
 from bb_sim.endgame import are_endgames, endgame_values
-from bb_sim.simulator import EXACT_FROM, NETWORK_MODEL, Simulator
+from bb_sim.simulator import EXACT_FROM
 
 Params = Any
 
 # Simulations of one call of the simulator: a few hundred positions.
 DEFAULT_CAPACITY = 8 * CHUNK_SIZES[0]
-# Simulations between two looks at the clock.
-_TIMED_SIMULATIONS = 2048
-_MAX_CANDIDATES = 15
+# Threads share a batch out where each has this many positions or more; Python's own part of the
+# work, which they cannot share, makes further threads worth little.
+_POSITIONS_OF_THREAD = 64
+_MAX_THREADS = 8
 _TURN = 13
-
-
-class SearchResult(NamedTuple):
-    """What a search found.
-
-    Attributes:
-      values: float32 [B, A], the estimated outcome + margin_weight * margin of each action for the
-        mover; -inf where it is illegal. 0 where the only legal action was not judged.
-      samples: int32 [B, A], worlds that the estimate is the mean over; 0 where it comes from one
-        forward pass or is exact.
-      actions: uint8 [B], the actions chosen; 0 in rows without a legal action.
-    """
-
-    values: np.ndarray
-    samples: np.ndarray
-    actions: np.ndarray
-
-
-@dataclass
-class _Positions:
-    """Positions that are searched together.
-
-    Attributes:
-      rows, beliefs, seeds: as the search was given them.
-      alive: bool [B, A], the actions in play.
-      worlds: int32 [B], played so far.
-      depth: moves of the mover in a simulation.
-      sums: float64 [B, A], of what was played since the positions were put together.
-    """
-
-    rows: np.ndarray
-    beliefs: np.ndarray
-    seeds: np.ndarray
-    alive: np.ndarray
-    worlds: np.ndarray
-    depth: int
-
-    def __post_init__(self) -> None:
-        self.sums = np.zeros(self.alive.shape)
-        self.counts = self.alive.sum(axis=1)
-        bits = np.uint64(1) << np.arange(NUM_ACTIONS, dtype=np.uint64)
-        self.candidates = np.where(self.alive, bits, np.uint64(0)).sum(axis=1, dtype=np.uint64)
-
-    def take(self, chosen: np.ndarray) -> "_Positions":
-        return _Positions(
-            self.rows[chosen],
-            self.beliefs[chosen],
-            self.seeds[chosen],
-            self.alive[chosen],
-            self.worlds[chosen],
-            self.depth,
-        )
 
 
 class Search:
     """A search with a network.
 
     What it finds for a position depends on the network, the row, the belief and the seed alone,
-    unless the budget is time.
+    unless the budget is time: then a batch is searched by one thread.
+
+    Attributes:
+      config: see `__init__`.
+      judge: of rows, with the network.
     """
 
-    def __init__(self, network: Network, config: SearchConfig, capacity: int = DEFAULT_CAPACITY):
+    def __init__(
+        self,
+        network: Network,
+        config: SearchConfig,
+        capacity: int = DEFAULT_CAPACITY,
+        *,
+        threads: int | None = None,
+        judge_type: Callable[[Network, float, float], Judge] = Judge,
+    ):
         """Prepares buffers; compiles on first use.
 
         Args:
           network: from `build_network`.
           config: the budget and the objective; its `opponent` is the matter of `Beliefs`.
-          capacity: simulations at once.
+          capacity: simulations at once, on each thread.
+          threads: that share the positions of a batch; by default one for each core that this
+            process may use, up to 8.
+          judge_type: what judges rows.
         """
         self.config = config
         self._scoring = network.scoring
-        worth = config.margin_weight, config.draw_reward
-        self._judge = Judge(network, *worth)
+        self.judge = judge_type(network, config.margin_weight, config.draw_reward)
         self._is_warm = config.milliseconds is None
-        self._simulator = Simulator(capacity, network.scoring, *worth)
+        if threads is None:
+            threads = min(usable_cores(), _MAX_THREADS)
+        if config.milliseconds is not None:
+            threads = 1
+        self._samplers = [
+            Sampler(self.judge, config, network.scoring, capacity) for _ in range(threads)
+        ]
+        self._pool = ThreadPoolExecutor(threads, "search") if threads > 1 else None
 
     def __call__(
         self,
@@ -128,34 +99,62 @@ class Search:
         samples = np.zeros(legal.shape, np.int32)
         worth = legal.sum(axis=1) >= (1 if judge_forced else 2)
         if self.config.samples == 0:
-            values[worth] = self._judge.action_values(params, rows[worth])
+            values[worth] = self.judge.action_values(params, rows[worth])
             return SearchResult(values, samples, values.argmax(axis=1).astype(np.uint8))
-        exact = worth & are_endgames(rows)
+        exact = np.flatnonzero(worth & are_endgames(rows))
         config = self.config
-        values[exact] = endgame_values(
-            rows[exact], beliefs[exact], config.margin_weight, self._scoring, config.draw_reward
-        )
+
+        def solve(_: Sampler, part: np.ndarray) -> None:
+            values[part] = endgame_values(
+                rows[part], beliefs[part], config.margin_weight, self._scoring, config.draw_reward
+            )
+
+        self._share_out(solve, exact)
         actions = values.argmax(axis=1).astype(np.uint8)
-        left = np.flatnonzero(worth & ~exact)
+        left = np.setdiff1d(np.flatnonzero(worth), exact, assume_unique=True)
         depths = self._depths(rows[left, _TURN].astype(int))
         if not self._is_warm:
-            self._judge.warm_up(params)
+            self.judge.warm_up(params)
             self._is_warm = True
         deadline = time.perf_counter()
         for depth in np.unique(depths):
-            part = left[depths == depth]
-            if self.config.milliseconds is not None:
-                deadline += self.config.milliseconds / 1000 * len(part)
-            worlds = np.zeros(len(part), np.int32)
-            positions = _Positions(
-                rows[part], beliefs[part], seeds[part], legal[part], worlds, int(depth)
-            )
-            values[part], samples[part], actions[part] = self._halve(params, positions, deadline)
+            of_depth = left[depths == depth]
+            if config.milliseconds is not None:
+                deadline += config.milliseconds / 1000 * len(of_depth)
+
+            def sample(
+                sampler: Sampler,
+                part: np.ndarray,
+                depth: int = int(depth),
+                deadline: float = deadline,
+            ) -> None:
+                worlds = np.zeros(len(part), np.int32)
+                positions = Positions(
+                    rows[part], beliefs[part], seeds[part], legal[part], worlds, depth
+                )
+                found = sampler.halve(params, positions, deadline)
+                values[part], samples[part], actions[part] = found
+
+            self._share_out(sample, of_depth)
         return SearchResult(values, samples, actions)
+
+    def _share_out(
+        self, work: Callable[[Sampler, np.ndarray], None], positions: np.ndarray
+    ) -> None:
+        """Does some work on positions, integers [B], in parts of their own for each thread."""
+        threads = min(len(self._samplers), len(positions) // _POSITIONS_OF_THREAD)
+        if threads < 2 or self._pool is None:
+            if positions.size:
+                work(self._samplers[0], positions)
+            return
+        # Strided: which positions cost more goes with where they lie.
+        parts = [positions[start::threads] for start in range(threads)]
+        for _ in self._pool.map(work, self._samplers, parts):
+            pass
 
     def policies(self, params: Params, rows: np.ndarray) -> np.ndarray:
         """float32 [B, A]: the network's probabilities of the actions in rows uint8 [B, 19]."""
-        return self._judge.policies(params, rows)
+        return self.judge.policies(params, rows)
 
     def _depths(self, turns: np.ndarray) -> np.ndarray:
         """Moves of the mover in simulations from these turns: int [B] -> int [B].
@@ -165,82 +164,3 @@ class Search:
         needed = -(-(EXACT_FROM - turns) // 2)
         depth = self.config.depth
         return np.where(needed == depth + 1, depth + 1, depth)
-
-    def _halve(self, params: Params, positions: _Positions, deadline: float) -> SearchResult:
-        legal = positions.alive
-        rounds = halving.num_rounds(legal.sum(axis=1))
-        last = int(rounds.max())
-        alive, worlds = legal.copy(), positions.worlds.copy()
-        sums, samples = np.zeros(legal.shape), np.zeros(legal.shape, np.int32)
-        for number in range(1, last + 1):
-            playing = np.flatnonzero(rounds >= number)
-            positions.alive, positions.worlds = alive, worlds
-            part = positions.take(playing)
-            if self.config.samples is None:
-                now = time.perf_counter()
-                self._play_until(params, part, now + (deadline - now) / (last + 1 - number))
-            else:
-                until = halving.worlds_until(self.config.samples, number, rounds[playing])
-                self._play(params, part, until - part.worlds)
-            sums[playing] += part.sums
-            samples[playing] += part.alive * (part.worlds - worlds[playing])[:, None]
-            worlds[playing] = part.worlds
-            means = sums[playing] / np.maximum(samples[playing], 1)
-            alive[playing] = halving.keep_better_half(means, part.alive)
-        values = np.where(legal, sums / np.maximum(samples, 1), -np.inf).astype(np.float32)
-        return SearchResult(values, samples, alive.argmax(axis=1).astype(np.uint8))
-
-    def _play_until(self, params: Params, positions: _Positions, deadline: float) -> None:
-        """Plays worlds until the time is over, at least one block of them."""
-        block = max(1, _TIMED_SIMULATIONS // int(positions.counts.sum()))
-        worlds = np.full(len(positions.counts), block, np.int32)
-        while True:
-            begun = time.perf_counter()
-            self._play(params, positions, worlds)
-            now = time.perf_counter()
-            if now + (now - begun) > deadline:
-                return
-
-    def _play(self, params: Params, positions: _Positions, worlds: np.ndarray) -> None:
-        """Plays so many more worlds, int32 [B], of each position."""
-        capacity = self._simulator.capacity
-        while worlds.any():
-            part = np.minimum(worlds, capacity // _MAX_CANDIDATES)
-            ends = np.cumsum(positions.counts * part.astype(np.int64))
-            start = 0
-            while start < len(part):
-                played = ends[start - 1] if start else 0
-                stop = int(np.searchsorted(ends, played + capacity, side="right"))
-                self._simulate(params, positions, slice(start, stop), part[start:stop])
-                start = stop
-            positions.worlds = positions.worlds + part
-            worlds = worlds - part
-
-    def _simulate(
-        self, params: Params, positions: _Positions, part: slice, worlds: np.ndarray
-    ) -> None:
-        simulator, judge = self._simulator, self._judge
-        beliefs = positions.beliefs[part]
-        simulator.begin(
-            positions.rows[part],
-            positions.candidates[part],
-            positions.seeds[part],
-            positions.worlds[part],
-            worlds,
-            beliefs,
-        )
-        is_asked = bool((beliefs[:, NETWORK_MODEL] > 0).any())
-        rows = self._reply(params, is_asked)
-        for _ in range(positions.depth - 1):
-            simulator.advance(judge.policies(params, rows).argmax(axis=1).astype(np.uint8))
-            rows = self._reply(params, is_asked)
-        positions.sums[part] += simulator.sums(judge.values(params, rows))
-
-    def _reply(self, params: Params, is_asked: bool) -> np.ndarray:
-        """Plays the replies, the network's too where it is asked; the movers' next decisions."""
-        simulator = self._simulator
-        policies = None
-        if is_asked:
-            asked = simulator.opponent_rows()
-            policies = self._judge.policies(params, simulator.rows[:asked])
-        return simulator.rows[: simulator.reply(policies)]

@@ -98,6 +98,30 @@ def test_a_position_is_searched_alike_in_any_company(model):
         assert np.allclose(alone.values, together.values[part], atol=1e-6)
 
 
+def test_threads_share_a_batch_and_find_what_one_finds():
+    rows = np.concatenate([random_positions(6), random_positions(6)[:50]])
+    network, params = tiny_network()
+    beliefs, seeds = beliefs_of(len(rows)), seeds_of(len(rows))
+    alone, shared = (
+        Search(network, SearchConfig(samples=20), threads=threads)(params, rows, beliefs, seeds)
+        for threads in (1, 3)
+    )
+    assert len(rows) > 3 * 64
+    assert (shared.actions == alone.actions).all()
+    assert (shared.samples == alone.samples).all()
+    assert np.allclose(shared.values, alone.values, atol=1e-6)
+
+
+def test_what_a_thread_finds_wrong_is_said():
+    rows = np.tile(random_positions(2), (8, 1))
+    network, params = tiny_network()
+    search = Search(network, SearchConfig(samples=5), threads=2)
+    beliefs = beliefs_of(len(rows))
+    beliefs[~are_endgames(rows)] = 0.0
+    with pytest.raises(ValueError, match="beliefs must be shares"):
+        search(params, rows, beliefs, seeds_of(len(rows)))
+
+
 def test_without_samples_the_afterstates_decide():
     rows = random_positions(4)
     network, params = tiny_network()

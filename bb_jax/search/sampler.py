@@ -1,0 +1,177 @@
+"""Sequential halving over the candidate actions of many positions, on one thread.
+
+`B` denotes positions, `A` the 33 actions.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bb_jax.features import NUM_ACTIONS
+from bb_jax.search import halving
+from bb_jax.search.config import SearchConfig
+from bb_jax.search.judge import Judge
+from bb_sim.simulator import NETWORK_MODEL, Simulator
+
+Params = Any
+
+# Simulations between two looks at the clock.
+_TIMED_SIMULATIONS = 2048
+_MAX_CANDIDATES = 15
+
+
+class SearchResult(NamedTuple):
+    """What a search found.
+
+    Attributes:
+      values: float32 [B, A], the estimated outcome + margin_weight * margin of each action for the
+        mover; -inf where it is illegal. 0 where the only legal action was not judged.
+      samples: int32 [B, A], worlds that the estimate is the mean over; 0 where it comes from one
+        forward pass or is exact.
+      actions: uint8 [B], the actions chosen; 0 in rows without a legal action.
+    """
+
+    values: np.ndarray
+    samples: np.ndarray
+    actions: np.ndarray
+
+
+@dataclass
+class Positions:
+    """Positions that are searched together.
+
+    Attributes:
+      rows, beliefs, seeds: as the search was given them.
+      alive: bool [B, A], the actions in play.
+      worlds: int32 [B], played so far.
+      depth: moves of the mover in a simulation.
+      sums: float64 [B, A], of what was played since the positions were put together.
+    """
+
+    rows: np.ndarray
+    beliefs: np.ndarray
+    seeds: np.ndarray
+    alive: np.ndarray
+    worlds: np.ndarray
+    depth: int
+
+    def __post_init__(self) -> None:
+        self.sums = np.zeros(self.alive.shape)
+        self.counts = self.alive.sum(axis=1)
+        bits = np.uint64(1) << np.arange(NUM_ACTIONS, dtype=np.uint64)
+        self.candidates = np.where(self.alive, bits, np.uint64(0)).sum(axis=1, dtype=np.uint64)
+
+    def take(self, chosen: np.ndarray) -> "Positions":
+        return Positions(
+            self.rows[chosen],
+            self.beliefs[chosen],
+            self.seeds[chosen],
+            self.alive[chosen],
+            self.worlds[chosen],
+            self.depth,
+        )
+
+
+class Sampler:
+    """Plays worlds of positions; owns the memory for so many simulations at once."""
+
+    def __init__(self, judge: Judge, config: SearchConfig, scoring: str, capacity: int):
+        """Prepares buffers.
+
+        Args:
+          judge: of the leaves.
+          config: the budget and the objective.
+          scoring: "points" or "animals".
+          capacity: simulations at once.
+        """
+        self._config = config
+        self._judge = judge
+        self._simulator = Simulator(capacity, scoring, config.margin_weight, config.draw_reward)
+
+    def halve(self, params: Params, positions: Positions, deadline: float) -> SearchResult:
+        """Halves the candidates until one is left.
+
+        Args:
+          params: of the network.
+          positions: which this changes.
+          deadline: of `time.perf_counter`, where the budget is time.
+        """
+        legal = positions.alive
+        rounds = halving.num_rounds(legal.sum(axis=1))
+        last = int(rounds.max())
+        alive, worlds = legal.copy(), positions.worlds.copy()
+        sums, samples = np.zeros(legal.shape), np.zeros(legal.shape, np.int32)
+        for number in range(1, last + 1):
+            playing = np.flatnonzero(rounds >= number)
+            positions.alive, positions.worlds = alive, worlds
+            part = positions.take(playing)
+            if self._config.samples is None:
+                now = time.perf_counter()
+                self._play_until(params, part, now + (deadline - now) / (last + 1 - number))
+            else:
+                until = halving.worlds_until(self._config.samples, number, rounds[playing])
+                self._play(params, part, until - part.worlds)
+            sums[playing] += part.sums
+            samples[playing] += part.alive * (part.worlds - worlds[playing])[:, None]
+            worlds[playing] = part.worlds
+            means = sums[playing] / np.maximum(samples[playing], 1)
+            alive[playing] = halving.keep_better_half(means, part.alive)
+        values = np.where(legal, sums / np.maximum(samples, 1), -np.inf).astype(np.float32)
+        return SearchResult(values, samples, alive.argmax(axis=1).astype(np.uint8))
+
+    def _play_until(self, params: Params, positions: Positions, deadline: float) -> None:
+        """Plays worlds until the time is over, at least one block of them."""
+        block = max(1, _TIMED_SIMULATIONS // int(positions.counts.sum()))
+        worlds = np.full(len(positions.counts), block, np.int32)
+        while True:
+            begun = time.perf_counter()
+            self._play(params, positions, worlds)
+            now = time.perf_counter()
+            if now + (now - begun) > deadline:
+                return
+
+    def _play(self, params: Params, positions: Positions, worlds: np.ndarray) -> None:
+        """Plays so many more worlds, int32 [B], of each position."""
+        capacity = self._simulator.capacity
+        while worlds.any():
+            part = np.minimum(worlds, capacity // _MAX_CANDIDATES)
+            ends = np.cumsum(positions.counts * part.astype(np.int64))
+            start = 0
+            while start < len(part):
+                played = ends[start - 1] if start else 0
+                stop = int(np.searchsorted(ends, played + capacity, side="right"))
+                self._simulate(params, positions, slice(start, stop), part[start:stop])
+                start = stop
+            positions.worlds = positions.worlds + part
+            worlds = worlds - part
+
+    def _simulate(
+        self, params: Params, positions: Positions, part: slice, worlds: np.ndarray
+    ) -> None:
+        simulator, judge = self._simulator, self._judge
+        beliefs = positions.beliefs[part]
+        simulator.begin(
+            positions.rows[part],
+            positions.candidates[part],
+            positions.seeds[part],
+            positions.worlds[part],
+            worlds,
+            beliefs,
+        )
+        is_asked = bool((beliefs[:, NETWORK_MODEL] > 0).any())
+        rows = self._reply(params, is_asked)
+        for _ in range(positions.depth - 1):
+            simulator.advance(judge.policies(params, rows).argmax(axis=1).astype(np.uint8))
+            rows = self._reply(params, is_asked)
+        positions.sums[part] += simulator.sums(judge.values(params, rows))
+
+    def _reply(self, params: Params, is_asked: bool) -> np.ndarray:
+        """Plays the replies, the network's too where it is asked; the movers' next decisions."""
+        simulator = self._simulator
+        policies = None
+        if is_asked:
+            asked = simulator.opponent_rows()
+            policies = self._judge.policies(params, simulator.rows[:asked])
+        return simulator.rows[: simulator.reply(policies)]
