@@ -15,7 +15,7 @@ An observation is a row of 19 bytes from the point of view of one player:
 Species s = 0..11 stand in order of strength. Throughout, `B` denotes the batch dimension.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,17 +59,17 @@ def legal_mask(observations: jax.Array) -> jax.Array:
     return _bits(observations[:, _LEGAL], NUM_ACTIONS).astype(bool)
 
 
-def turns(observations: jax.Array) -> jax.Array:
-    """Plies played: uint8 [B, 19] -> int32 [B]."""
+def turns(observations: Any) -> Any:
+    """Plies played: uint8 [B, 19] -> int32 [B], on the device or, of numpy arrays, on the host."""
     return observations[:, _TURN].astype(jnp.int32)
 
 
-def decided(observations: jax.Array) -> jax.Array:
-    """Whether the result is certain: uint8 [B, 19] -> bool [B].
+def decided(observations: Any) -> Any:
+    """Whether the result is certain: uint8 [B, 19] -> bool [B], on the host as on the device.
 
     No gate can open once fewer than five cards are left in the queue, hands and decks together.
     """
-    queued = jnp.sum(observations[:, :QUEUE_SIZE] > 0, axis=-1)
+    queued = (observations[:, :QUEUE_SIZE] > 0).sum(axis=-1)
     return NUM_PLIES - turns(observations) + queued < _GATE_SIZE
 
 

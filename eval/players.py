@@ -151,11 +151,12 @@ def search_player(name: str, policy: Policy, config: SearchConfig) -> SearchPlay
     from bb_jax import policy_hash
     from bb_jax.search import Search
 
+    temperature = policy.metadata.get("policy_temperature")
     return SearchPlayer(
         name,
-        Search(policy.network, config),
+        Search(policy.network, config, policy_temperature=temperature),
         jax.tree.map(jax.numpy.array, policy.params),
-        f"{policy_hash(policy.params)} search {config}",
+        f"{policy_hash(policy.params)} search {config} policy_temperature={temperature}",
         policy.scoring,
     )
 

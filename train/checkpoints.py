@@ -84,14 +84,15 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
     """Where a state comes from: its run, how long and on what that trained, how strong it is."""
+    from train.run_store import meaning_of_values
+
     state, config = host["run"], host["config"]
     metadata: dict[str, Any] = {
         "run": config["experiment_name"],
         "step": state["iteration"],
         "start_iteration": state["start_iteration"],
         "resume_from": config["resume_from"],
-        # What the values mean, as in the exports.
-        **{key: config[key] for key in ("algorithm", "margin_weight", "draw_reward")},
+        **meaning_of_values(config),
         **state["totals"],
         "made_on": host.get("made_on"),
         **_training_time(run, state["iteration"]),

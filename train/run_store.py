@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,7 @@ class RunStore:
         metadata = {"run": self._config.experiment_name, "step": step}
         metadata |= {"games": totals["games"], "positions": totals["positions"]}
         config = self._config
-        metadata |= {"algorithm": config.algorithm}
-        # What the values mean, to those who play by them.
-        metadata |= {"margin_weight": config.margin_weight, "draw_reward": config.draw_reward}
+        metadata |= meaning_of_values(config_to_dict(config))
         self._export(self.folder.policy(step), saved.arrays["learner"]["params"], metadata)
         host = {"run": saved.host, "config": config_to_dict(self._config), "made_on": machine()}
         self._checkpoints.save(step, SavedState(saved.arrays, host), mean_win_rate)
@@ -235,6 +233,17 @@ class RunStore:
             self._checkpoints.close()
         finally:
             self._lock.close()
+
+
+def meaning_of_values(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What those who play by a network have to know of the configuration that trained it.
+
+    "policy_temperature" is there where the policy is a softmax over objectives.
+    """
+    meaning = {key: config[key] for key in ("algorithm", "margin_weight", "draw_reward")}
+    if config["algorithm"] == "expert_iteration":
+        meaning["policy_temperature"] = config["expert_config"]["policy_temperature"]
+    return meaning
 
 
 def machine() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bb_jax.distributions import masked_log_softmax
 from bb_jax.expert import judge
-from bb_jax.features import NUM_ACTIONS, OBSERVATION_SIZE, legal_mask
+from bb_jax.features import NUM_ACTIONS, OBSERVATION_SIZE, decided, legal_mask
 from bb_jax.networks import Network, evaluate, objective
 from bb_jax.placement import uploads
 from bb_sim.afterstates import expand_afterstates
@@ -36,14 +36,23 @@ def chunks(rows: int) -> list[tuple[int, int]]:
 class Judge:
     """Values and policies of rows by a network."""
 
-    def __init__(self, network: Network, margin_weight: float, draw_reward: float):
+    def __init__(
+        self,
+        network: Network,
+        margin_weight: float,
+        draw_reward: float,
+        policy_temperature: float | None = None,
+    ):
         """Compiles on first use.
 
         Args:
           network: from `build_network`.
           margin_weight: a row is worth outcome + margin_weight * margin.
           draw_reward: the outcome of a draw that is certain.
+          policy_temperature: that makes the policy a softmax over objectives; None where it is not
+            one.
         """
+        self._policy_temperature = policy_temperature
         self._over_afterstates = network.config.afterstates
 
         @jax.jit
@@ -78,9 +87,27 @@ class Judge:
         return _in_chunks(self._values, params, rows, np.empty(len(rows), np.float32))
 
     def action_values(self, params: Params, rows: np.ndarray) -> np.ndarray:
-        """float32 [U, 33]: values of the afterstates of rows uint8 [U, 19], -inf where illegal."""
+        """float32 [U, 33]: what the actions in rows uint8 [U, 19] are worth, -inf where illegal.
+
+        The values of the afterstates; where the policy is a softmax over objectives, it has learned
+        the same from what another part of the network sees, and the mean of the two errs less. In
+        positions in which an action has a certain result the values stand alone.
+        """
         afterstates, _ = expand_afterstates(rows)
-        return _by_action(rows, self.values(params, afterstates))
+        values = _by_action(rows, self.values(params, afterstates))
+        temperature = self._policy_temperature
+        if temperature is None or not len(rows):
+            return values
+        some_certain = _by_action(rows, decided(afterstates)).max(axis=1) > 0
+        legal = np.isfinite(values)
+        # Probabilities leave the level of the objectives open: it is that of the values.
+        best = values.max(axis=1, keepdims=True, initial=-np.inf, where=legal)
+        weights = np.where(legal, np.exp((values - best) / temperature), 0.0)
+        level = best + temperature * np.log(weights.sum(axis=1, keepdims=True))
+        probabilities = np.maximum(self.policies(params, rows), 1e-9)
+        of_policy = level + temperature * np.log(probabilities)
+        averaged = legal & ~some_certain[:, None]
+        return np.where(averaged, (values + of_policy) / 2, values).astype(np.float32)
 
     def policies(self, params: Params, rows: np.ndarray) -> np.ndarray:
         """float32 [U, 33]: probabilities of the actions in rows uint8 [U, 19]."""

@@ -47,8 +47,9 @@ class Search:
         config: SearchConfig,
         capacity: int = DEFAULT_CAPACITY,
         *,
+        policy_temperature: float | None = None,
         threads: int | None = None,
-        judge_type: Callable[[Network, float, float], Judge] = Judge,
+        judge_type: type[Judge] = Judge,
     ):
         """Prepares buffers; compiles on first use.
 
@@ -56,13 +57,17 @@ class Search:
           network: from `build_network`.
           config: the budget and the objective; its `opponent` is the matter of `Beliefs`.
           capacity: simulations at once, on each thread.
+          policy_temperature: that makes the network's policy a softmax over objectives, from
+            `Policy.metadata`; without samples it then has a say beside the values.
           threads: that share the positions of a batch; by default one for each core that this
             process may use, up to 8.
           judge_type: what judges rows.
         """
         self.config = config
         self._scoring = network.scoring
-        self.judge = judge_type(network, config.margin_weight, config.draw_reward)
+        self.judge = judge_type(
+            network, config.margin_weight, config.draw_reward, policy_temperature
+        )
         self._is_warm = config.milliseconds is None
         if threads is None:
             threads = min(usable_cores(), _MAX_THREADS)

@@ -46,6 +46,14 @@ def test_both_seats_may_search(policy):
     assert [result.games for result in results] == [4, 4]
 
 
+def test_a_policy_of_expert_iteration_has_a_say_without_samples(policy):
+    taught = policy._replace(metadata=policy.metadata | {"policy_temperature": 0.5})
+    player, other = searching(policy, "samples=0"), searching(taught, "samples=0")
+    assert identity_of(player) != identity_of(other)
+    opponents = [NamedPlayer("online")]
+    assert play(player, opponents, 40) != play(other, opponents, 40)
+
+
 def test_search_wins_more(policy):
     alone = play_matches([network_player("alone", policy)], [NamedPlayer("heuristic")], 60, 0)
     player = searching(policy, "samples=30,opponent=known")

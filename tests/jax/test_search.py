@@ -135,6 +135,33 @@ def test_without_samples_the_afterstates_decide():
             assert values[result.actions[number]] == values.max()
 
 
+def test_without_samples_a_policy_over_objectives_has_half_a_say():
+    rows = random_positions(6)
+    rows = rows[legal_of(rows).sum(axis=1) > 1]
+    network, params = tiny_network()
+    config = SearchConfig(samples=0)
+    of_values = Search(network, config)
+    of_both = Search(network, config, policy_temperature=0.3)
+    beliefs, seeds = beliefs_of(len(rows)), seeds_of(len(rows))
+    alone = of_values(params, rows, beliefs, seeds).values
+    both = of_both(params, rows, beliefs, seeds).values
+    policies = of_values.policies(params, rows)
+    afterstates, starts = expand_afterstates(rows)
+    # No gate can open any more.
+    certain = 24 - afterstates[:, 13].astype(int) + np.count_nonzero(afterstates[:, :4], axis=1) < 5
+    seen = set()
+    for row, legal in enumerate(legal_of(rows)):
+        values = alone[row, legal].astype(float)
+        expected = values
+        if not certain[starts[row] : starts[row + 1]].any():
+            level = 0.3 * math.log(sum(math.exp(value / 0.3) for value in values))
+            expected = (values + 0.3 * np.log(policies[row, legal]) + level) / 2
+        seen.add(expected is values)
+        assert np.allclose(both[row, legal], expected, atol=1e-5)
+        assert np.isneginf(both[row, ~legal]).all()
+    assert seen == {True, False}
+
+
 def test_endgames_are_solved():
     rows = random_positions(6)
     rows = rows[are_endgames(rows) & (legal_of(rows).sum(axis=1) > 1)]
