@@ -114,9 +114,12 @@ def test_a_teacher_whose_values_know_no_afterstates_is_refused(tmp_path):
     assert not (tmp_path / "pupil" / "run").exists()
 
 
-def test_the_shipped_configuration_names_the_shipped_teacher(tmp_path):
+@pytest.mark.parametrize("name", ["champion_pupil", "champion"])
+def test_a_step_to_the_champion_starts_with_what_comes_with_the_repository(tmp_path, name):
+    path = Path(f"configs/{name}.yaml")
+    begun = 380 if name == "champion" else 0
     small = {
-        "total_iterations": 1,
+        "total_iterations": begun + 1,
         "games_per_iteration": 40,
         "games_per_group": 16,
         "eval_games": 2,
@@ -125,6 +128,6 @@ def test_the_shipped_configuration_names_the_shipped_teacher(tmp_path):
         "device": "cpu",
         "checkpoint_dir": str(tmp_path / "run"),
     }
-    overrides = [f"--set={key}={json.dumps(value)}" for key, value in small.items()]
-    result = train(Path("configs/champion.yaml"), *overrides)
+    result = train(path, *(f"--set={key}={json.dumps(value)}" for key, value in small.items()))
     assert result.returncode == 0, result.stderr
+    assert [row["iteration"] for row in metrics(tmp_path)] == [begun + 1]
