@@ -26,6 +26,8 @@ FIRST_PART = 8192
 # The same where somebody searches, which takes a hundred times as long.
 FIRST_SEARCHED_PART = 256
 _SECONDS_OF_A_PART = 5.0
+# A search of few positions at once is slow, so its parts are longer.
+_SECONDS_OF_A_SEARCHED_PART = 40.0
 
 
 class PartialResults:
@@ -132,6 +134,7 @@ def play_in_parts(
         played = partial.read(identity, len(pairings))[:, :, :deals]
     searched = any(isinstance(player, SearchPlayer) for pairing in pairings for player in pairing)
     first_part = FIRST_SEARCHED_PART if searched else FIRST_PART
+    long_enough = _SECONDS_OF_A_SEARCHED_PART if searched else _SECONDS_OF_A_PART
     size = max(1, first_part // (2 * len(pairings)))
     while (done := played.shape[2]) < deals:
         begun = time.perf_counter()
@@ -153,7 +156,7 @@ def play_in_parts(
         played = np.concatenate([played, np.array(part, np.int8)], axis=2)
         if partial is not None:
             partial.write(identity, played)
-        if time.perf_counter() - begun < _SECONDS_OF_A_PART:
+        if time.perf_counter() - begun < long_enough:
             size *= 2
     return [
         MatchResult.from_deals(player.name, opponent.name, margins, outcomes)

@@ -40,8 +40,9 @@ print(os.getpid(), file=lock, flush=True)
 if mode == "fail":
     sys.exit("error: resume_from nowhere@3: there is no run nowhere")
 (run / "config.json").write_text(json.dumps({"total_iterations": config.total_iterations}))
-with open(run / "training.log", "a") as log:
-    print("begins", file=log)
+if mode != "finish":  # A run with nothing left to do shows its table, and logs nothing.
+    with open(run / "training.log", "a") as log:
+        print("begins", file=log)
 print("begins", *sys.argv[3:], flush=True)
 iteration = 0
 while not stopped and mode != "finish":
