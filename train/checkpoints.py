@@ -116,7 +116,7 @@ def _training_time(run: Path, iteration: int) -> dict[str, Any]:
     if not rows:
         return {}
     seconds = sum(float(row.get("time/seconds") or 0) for row in rows)
-    return {"hours": round(seconds / 3600, 3), "date": rows[-1].get("time/stamp")}
+    return {"hours": round(seconds / 3600, 6), "date": rows[-1].get("time/stamp")}
 
 
 def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import pytest
 from bb_jax import CheckpointError, load_policy, resolve_checkpoint
 from bb_jax.config import NetworkConfig
 from eval import backfill
+from eval.metrics_reading import read_metrics
 from tests.train.processes import tree
 from tests.train.running import REPOSITORY, metrics, train, write_config
 from train import checkpoints
@@ -78,7 +79,10 @@ def test_it_says_where_it_comes_from(packed, finished_run, capsys):
     assert (said["algorithm"], said["draw_reward"]) == ("ppo", 0.0)
     assert said["games"] == last["total/games"]
     assert said["positions"] == last["total/positions"]
-    assert said["hours"] > 0
+    seconds = sum(
+        float(row["time/seconds"] or 0) for row in read_metrics(finished_run(True) / "run")
+    )
+    assert said["hours"] == pytest.approx(seconds / 3600, abs=1e-6)  # a second or so in all
     assert said["made_on"]["device"] == "cpu"
     assert said["config"]["games_per_iteration"] == 40
     rows = said["evaluation"]["results"]
