@@ -42,6 +42,8 @@ class NetworkConfig:
       dropout: probability of dropping a unit in the learning pass, in [0, 1).
       species_embedding_dim: width of a species' embedding before its projection to `hidden_dim`.
       hidden_layers: widths of the dense layers of an mlp.
+      second_tower: widths of a second stack of dense layers of an mlp, beside `hidden_layers` and
+        from the features on like them; the heads read both. Empty is none.
       afterstates: whether the policy is a score of each action's afterstate, the state it leads
         to, instead of logits of the state before it.
       separate_policy: whether the policy has layers of its own beside those of the values.
@@ -59,6 +61,7 @@ class NetworkConfig:
     dropout: float = 0.1
     species_embedding_dim: int = 64
     hidden_layers: tuple[int, ...] = (256, 64)
+    second_tower: tuple[int, ...] = ()
     afterstates: bool = False
     separate_policy: bool = False
     # The parameters are the same ones, so a run may move from a GPU to a CPU and back.
@@ -81,13 +84,22 @@ class NetworkConfig:
             "a number from 0 up to but not including 1",
             self.dropout,
         )
+        for key in ("hidden_layers", "second_tower"):
+            widths = getattr(self, key)
+            _check(
+                isinstance(widths, (list, tuple))
+                and (len(widths) > 0 or key == "second_tower")
+                and all(_is_int(width) and width >= 1 for width in widths),
+                key,
+                "a list of positive integers",
+                widths,
+            )
+            object.__setattr__(self, key, tuple(widths))
         _check(
-            isinstance(self.hidden_layers, (list, tuple))
-            and len(self.hidden_layers) > 0
-            and all(_is_int(width) and width >= 1 for width in self.hidden_layers),
-            "hidden_layers",
-            "a list of positive integers",
-            self.hidden_layers,
+            not self.second_tower or self.kind == "mlp",
+            "second_tower",
+            "empty unless the kind is mlp",
+            self.second_tower,
         )
         for key in ("afterstates", "separate_policy"):
             value = getattr(self, key)
@@ -98,7 +110,6 @@ class NetworkConfig:
             "float32, bfloat16 or auto",
             self.compute_dtype,
         )
-        object.__setattr__(self, "hidden_layers", tuple(self.hidden_layers))
 
 
 @dataclasses.dataclass(frozen=True)

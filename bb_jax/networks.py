@@ -90,12 +90,23 @@ class Network(nn.Module):
 
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
-        torso = _Transformer if self.config.kind == "transformer" else _MLP
-        hidden = torso(self.config, self.scoring, name="torso")(rows, train)
+        def torso(name: str) -> jax.Array:
+            config, scoring = self.config, self.scoring
+            if config.kind == "transformer":
+                return _Transformer(config, scoring, name=name)(rows, train)
+            towers = {name: config.hidden_layers, f"second_{name}": config.second_tower}
+            return jnp.concatenate(
+                [
+                    _MLP(config, scoring, widths, name=tower)(rows, train)
+                    for tower, widths in towers.items()
+                    if widths
+                ],
+                axis=-1,
+            )
+
+        hidden = torso("torso")
         # What is asked for alone costs alone: the compiler drops the other torso.
-        own = hidden
-        if self.config.separate_policy:
-            own = torso(self.config, self.scoring, name="policy_torso")(rows, train)
+        own = torso("policy_torso") if self.config.separate_policy else hidden
         policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
         width = 1 if self.config.afterstates else features.NUM_ACTIONS
         policy = nn.Dense(width, kernel_init=policy_init, name="policy")(own)
@@ -109,13 +120,13 @@ class _MLP(nn.Module):
 
     config: NetworkConfig
     scoring: str
+    widths: tuple[int, ...]
 
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
         dtype = compute_dtype(self.config)
-        widths = self.config.hidden_layers
-        hidden = _FeatureDense(widths[0], self.scoring, dtype, name="dense_0")(rows)
-        for index, width in enumerate(widths):
+        hidden = _FeatureDense(self.widths[0], self.scoring, dtype, name="dense_0")(rows)
+        for index, width in enumerate(self.widths):
             if index > 0:
                 init = nn.initializers.orthogonal(2**0.5)
                 dense = nn.Dense(width, dtype=dtype, kernel_init=init, name=f"dense_{index}")

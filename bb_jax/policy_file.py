@@ -193,7 +193,7 @@ def check_architecture(
     """Raises CheckpointError, naming each field that differs, unless parameters can be shared."""
     keys = ["kind", "afterstates", "separate_policy"]
     if found.kind == expected.kind == "mlp":
-        keys += ["hidden_layers"]
+        keys += ["hidden_layers", "second_tower"]
     elif found.kind == expected.kind:
         keys += ["hidden_dim", "num_heads", "num_layers", "species_embedding_dim"]
     differences = [

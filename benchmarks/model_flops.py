@@ -26,8 +26,11 @@ def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
     """
     torsos = 2 if config.separate_policy else 1
     if config.kind == "mlp":
-        widths = (features.flat_size(scoring), *config.hidden_layers, features.NUM_ACTIONS)
-        return float(torsos * sum(2 * a * b for a, b in pairwise(widths)))
+        flops = 0
+        for tower in filter(None, (config.hidden_layers, config.second_tower)):
+            widths = (features.flat_size(scoring), *tower, features.NUM_ACTIONS)
+            flops += sum(2 * a * b for a, b in pairwise(widths))
+        return float(torsos * flops)
     width, tokens = config.hidden_dim, 1 + features.QUEUE_SIZE + features.HAND_SIZE
 
     def layer(asking: int) -> int:

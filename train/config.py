@@ -80,6 +80,11 @@ class Config:
         "Run to start from, `RUN` or `RUN@STEP`, a path or a name under `checkpoints/`; or the "
         "file of a packed state.",
     )
+    merge_with: str | None = key(
+        None,
+        "A second run, written as in `resume_from`, whose networks become the second tower: policy "
+        "and values begin as the mean of both runs'.",
+    )
     seed: int = key(42, "Seed of every random stream.", minimum=0, maximum=2**63 - 1)
     device: str = key(
         "auto",
@@ -292,9 +297,18 @@ class Config:
             )
         if self.checkpoint_dir == "":
             raise ValueError("checkpoint_dir must be a folder or null, not ''")
-        if self.resume_from is not None and not _RUN_REFERENCE.fullmatch(self.resume_from):
+        for name in ("resume_from", "merge_with"):
+            run = getattr(self, name)
+            if run is not None and not _RUN_REFERENCE.fullmatch(run):
+                raise ValueError(f"{name} must be RUN or RUN@STEP with a whole number, not {run!r}")
+        if self.merge_with is not None and self.resume_from is None:
             raise ValueError(
-                f"resume_from must be RUN or RUN@STEP with a whole number, not {self.resume_from!r}"
+                f"merge_with must be null without resume_from, not {self.merge_with!r}"
+            )
+        if self.merge_with is not None and not self.network_config.second_tower:
+            raise ValueError(
+                "merge_with must be null where network_config.second_tower is empty, not "
+                f"{self.merge_with!r}"
             )
         if not self.force_cython:
             raise ValueError("force_cython must be true, not false: there is no other simulator")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bb_jax import CheckpointError, load_policy, policy_hash, resolve_checkpoint
+from bb_jax.merging import merge_learners
 from train.checkpointing import Checkpoints, SavedState
 from train.config import Config
 from train.config_loading import config_to_dict, differences
@@ -55,7 +56,9 @@ def find_start(config: Config) -> Start:
     """The beginning of a new run: fresh, or from another run where `resume_from` names one.
 
     From another run come parameters, optimizer state, iteration, totals and pool members;
-    random streams, adaptive weights and metrics are the new run's own. Nothing is written.
+    random streams, adaptive weights and metrics are the new run's own. From the run of `merge_with`
+    come parameters and optimizer state; the pool then begins empty, since its members are narrower.
+    Nothing is written.
 
     Raises:
       CheckpointError: the other run's checkpoint is missing (a configuration that would make it is
@@ -69,15 +72,20 @@ def find_start(config: Config) -> Start:
         pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}, "fixed": fixed}
         origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
         return Start(origin, fixed_opponents=fixed_paths, teacher=teacher)
-    try:
-        source, description, saved = read_state(config.resume_from)
-    except CheckpointError as error:
-        run = Path(config.resume_from.partition("@")[0]).name
-        made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
-        hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
-        raise CheckpointError(f"resume_from {config.resume_from}: {error}{hint}") from error
+    source, description, saved = _read_start("resume_from", config.resume_from)
     state, saved_config = read_host(saved, description)
-    _check_architecture(saved_config, config, description)
+    learner = saved.arrays["learner"]
+    if config.merge_with is None:
+        _check_architecture(saved_config, config, description)
+    else:
+        first, second = _apart(config)
+        _check_architecture(saved_config, first, description)
+        _, other, saved = _read_start("merge_with", config.merge_with)
+        _check_architecture(read_host(saved, other)[1], second, other)
+        learner = merge_learners(learner, saved.arrays["learner"])
+        description = f"{description} merged with {other}"
+        state = replace(state, pool={"members": [], "exploiters": []})
+        source = None
     if state.iteration >= config.total_iterations:
         raise CheckpointError(
             f"{description} has {state.iteration} iterations, and total_iterations "
@@ -92,8 +100,31 @@ def find_start(config: Config) -> Start:
         totals=state.totals,
         pool=state.pool | {"win_rates": {}, "fixed": fixed},
     )
-    origin = Origin(description, begun, {"learner": saved.arrays["learner"]})
-    return Start(origin, source, fixed_paths, teacher)
+    return Start(Origin(description, begun, {"learner": learner}), source, fixed_paths, teacher)
+
+
+def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedState]:
+    """`read_state` of what a key of the configuration names."""
+    try:
+        return read_state(reference)
+    except CheckpointError as error:
+        run = Path(reference.partition("@")[0]).name
+        made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
+        hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
+        raise CheckpointError(f"{key} {reference}: {error}{hint}") from error
+
+
+def _apart(config: Config) -> tuple[Config, Config]:
+    """The configurations of two networks that make the configured one when merged."""
+    network = config.network_config
+    return (
+        replace(config, merge_with=None, network_config=replace(network, second_tower=())),
+        replace(
+            config,
+            merge_with=None,
+            network_config=replace(network, hidden_layers=network.second_tower, second_tower=()),
+        ),
+    )
 
 
 def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
