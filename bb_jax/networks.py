@@ -27,6 +27,8 @@ MARGIN_UNIT = 10.0
 
 _EMBEDDING_STDDEV = 0.5
 _POLICY_SCALE = 0.01
+# Rows of a forward pass without a backward pass, on a CPU.
+_CPU_FORWARD_ROWS = 2048
 
 
 def compute_dtype(config: NetworkConfig) -> Any:
@@ -263,13 +265,29 @@ def evaluate(
 ) -> tuple[jax.Array, jax.Array]:
     """Policy float32 [B, 33 or 1] and values float32 [B, 2] of rows uint8 [B, 19].
 
-    Dropout acts where a key (uint32 [2]) for it is given.
+    Dropout acts where a key (uint32 [2]) for it is given. Without, a CPU takes large batches slice
+    by slice: their activations would be fetched from memory, newly mapped at every call.
     """
-    rngs = {} if dropout_key is None else {"dropout": dropout_key}
-    policy, values = network.apply(
-        {"params": params}, rows, train=dropout_key is not None, rngs=rngs
-    )
-    return jnp.asarray(policy), jnp.asarray(values)
+    if dropout_key is not None:
+        policy, values = network.apply(
+            {"params": params}, rows, train=True, rngs={"dropout": dropout_key}
+        )
+        return jnp.asarray(policy), jnp.asarray(values)
+
+    def forward(part: jax.Array) -> tuple[jax.Array, jax.Array]:
+        policy, values = network.apply({"params": params}, part)
+        return jnp.asarray(policy), jnp.asarray(values)
+
+    whole = len(rows) - len(rows) % _CPU_FORWARD_ROWS
+    if whole <= _CPU_FORWARD_ROWS or jax.default_backend() != "cpu":
+        return forward(rows)
+    slices = rows[:whole].reshape(-1, _CPU_FORWARD_ROWS, rows.shape[1])
+    policy, values = (part.reshape(whole, -1) for part in jax.lax.map(forward, slices))
+    if whole < len(rows):
+        last_policy, last_values = forward(rows[whole:])
+        policy = jnp.concatenate([policy, last_policy])
+        values = jnp.concatenate([values, last_values])
+    return policy, values
 
 
 def objective(values: Any, margin_weight: Any) -> Any:

@@ -27,6 +27,19 @@ def test_outputs(config, scoring):
 
 
 @BOTH
+@pytest.mark.parametrize("size", [4096, 4320])
+def test_large_batches_say_what_small_ones_do(config, size):
+    network, params = tiny_network(config)
+    rows = jnp.array(random_positions(180)[:size])
+    assert len(rows) == size
+    parts = [evaluate(network, params, rows[start : start + 480]) for start in range(0, size, 480)]
+    for found, expected in zip(
+        evaluate(network, params, rows), zip(*parts, strict=True), strict=True
+    ):
+        np.testing.assert_allclose(found, jnp.concatenate(expected), atol=1e-5)
+
+
+@BOTH
 def test_over_afterstates_the_policy_is_one_score(config):
     network, params = tiny_network(dataclasses.replace(config, afterstates=True))
     scores, values = evaluate(network, params, ROWS)
