@@ -46,7 +46,7 @@ class PartialResults:
         """
         self.path = path
         self.note = note
-        #: Games that were there already when the file was read.
+        #: Games of the last evaluation that were there already.
         self.games_found = 0
 
     @classmethod
@@ -78,9 +78,7 @@ class PartialResults:
         if stored != identity:
             self.note(f"{self.path} belongs to another evaluation; this one begins anew")
             return nothing
-        played = np.frombuffer(body, np.int8).reshape(2, pairings, -1, 2)
-        self.games_found = played.size // 2
-        return played
+        return np.frombuffer(body, np.int8).reshape(2, pairings, -1, 2)
 
     def write(self, identity: dict[str, Any], played: np.ndarray) -> None:
         """Stores int8 [2, P, D, 2] in one step.
@@ -132,6 +130,7 @@ def play_in_parts(
     played = np.zeros((2, len(pairings), 0, 2), np.int8)
     if partial is not None:
         played = partial.read(identity, len(pairings))[:, :, :deals]
+        partial.games_found = played.size // 2
     searched = any(isinstance(player, SearchPlayer) for pairing in pairings for player in pairing)
     first_part = FIRST_SEARCHED_PART if searched else FIRST_PART
     long_enough = _SECONDS_OF_A_SEARCHED_PART if searched else _SECONDS_OF_A_PART
