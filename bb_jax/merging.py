@@ -23,17 +23,15 @@ def merge_learners(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[
       first: of a network without a second tower.
       second: of another one, which differs from it in widths alone.
     """
-    merged = _merged("", first, second)
-    assert isinstance(merged, dict)
+    merged: dict[str, Any] = {}
+    for name, part in first.items():
+        if name in _HEAD_SCALES:
+            scales = _HEAD_SCALES[name], _TOWER_SCALES[name]
+            merged[name] = _merged_tree(part, second[name], *scales)
+        else:
+            inner = isinstance(part, Mapping)
+            merged[name] = merge_learners(part, second[name]) if inner else part
     return merged
-
-
-def _merged(name: str, first: Any, second: Any) -> Any:
-    if not isinstance(first, Mapping):
-        return first
-    if name in _HEAD_SCALES:
-        return _merged_tree(first, second, _HEAD_SCALES[name], _TOWER_SCALES[name])
-    return {key: _merged(key, value, second[key]) for key, value in first.items()}
 
 
 def _merged_tree(
