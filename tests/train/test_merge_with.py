@@ -11,6 +11,7 @@ from bb_jax.networks import evaluate
 from tests.jax.games import random_positions
 from tests.train.processes import tree
 from tests.train.running import metrics, train, train_struck, write_config
+from train import checkpoints
 from train.config_loading import ConfigError, load_config
 from train.run_start import find_start
 
@@ -68,6 +69,11 @@ def test_it_begins_as_the_mean_of_both_and_goes_on_exactly(tmp_path, finished_ru
     seconds = evaluate(other.network, other.params, positions)
     for merged, first, second in zip(found, firsts, seconds, strict=True):
         np.testing.assert_allclose(merged, (first + second) / 2, atol=1e-5)
+
+    packed = tmp_path / "merged.policy"
+    assert checkpoints.main(["pack", f"{tmp_path / 'whole' / 'run'}@9", str(packed)]) == 0
+    known = load_policy(packed).metadata
+    assert (known["resume_from"], known["merge_with"]) == (f"{wide}@6", str(narrow))
 
     struck = merging(tmp_path / "struck", f"{wide}@6", narrow)
     assert train_struck(struck, "between", "SIGKILL", 3).returncode == -9
