@@ -122,7 +122,7 @@ def expand_afterstates(observations, *, capacity=None):
     observations = _checked_rows(observations)
     starts = np.zeros(len(observations) + 1, np.int32)
     np.cumsum(count_afterstates(observations), out=starts[1:])
-    number = int(starts[-1])
+    number = int(starts[len(observations)])
     if capacity is None:
         capacity = number
     if number > capacity:
