@@ -128,8 +128,6 @@ class ExpertConfig:
       ranking_coef: weight of the cross entropy of the afterstates' values, made a policy at
         `policy_temperature`; 0 spares the afterstates that were not played.
       learning_rate: step size of Adam.
-      ema_decay: of an exponential moving average of the parameters over iterations, which plays the
-        games, is evaluated and kept in place of the parameters that learn; 0 is no average.
       reuse: how often a position is learned from, on average.
       minibatch_size: positions of one gradient step, over all devices together.
       max_grad_norm: global norm to which gradients are clipped.
@@ -146,7 +144,6 @@ class ExpertConfig:
     value_coef: float = 1.0
     ranking_coef: float = 0.0
     learning_rate: float = 1e-3
-    ema_decay: float = 0.0
     reuse: float = 2.0
     minibatch_size: int = 2048
     max_grad_norm: float = 1.0
@@ -170,12 +167,6 @@ class ExpertConfig:
             "td_lambda",
             "a number from 0 to 1",
             self.td_lambda,
-        )
-        _check(
-            _is_number(self.ema_decay) and 0 <= self.ema_decay < 1,
-            "ema_decay",
-            "a number from 0 to below 1",
-            self.ema_decay,
         )
         _check(
             _is_int(self.minibatch_size) and self.minibatch_size >= 1,

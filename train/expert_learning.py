@@ -30,18 +30,10 @@ from train.rollout import Rollout
 
 
 class ExpertState(NamedTuple):
-    """What an update of expert iteration leaves to the next.
-
-    Attributes:
-      learner: on the devices; its parameters are those that learn.
-      replay: on the host.
-      average: nested dict of the parameters' moving average, float32 on the host; None where
-        `ema_decay` is 0.
-    """
+    """The learner's state on the devices, and the replay buffer on the host."""
 
     learner: LearnerState
     replay: Replay
-    average: dict[str, Any] | None
 
 
 class ExpertLearning(Learning):
@@ -146,41 +138,17 @@ class ExpertLearning(Learning):
         best = np.concatenate([part for _, part in parts])
         measured["train/best_action_share"] = float(best.mean())
         measured["train/replay_positions"] = len(replay)
-        average = state.average
-        if average is not None:
-            average = _moved(average, to_arrays(learner.params), expert.ema_decay)
-        return ExpertState(learner, replay, average), measured
+        return ExpertState(learner, replay), measured
 
     def start(self, seed: int) -> dict[str, Any]:
         """The arrays of random parameters, with an empty replay buffer."""
         return {"learner": to_arrays(self.fresh_state(seed)), "replay": {}}
 
     def arrays_of(self, state: ExpertState) -> dict[str, Any]:
-        """The state as numpy arrays: "learner" and "replay".
-
-        The learner's parameters are those that play: with a moving average it, and those that learn
-        are beside it as "learning".
-        """
-        arrays = {"learner": to_arrays(state.learner), "replay": state.replay.to_arrays()}
-        if state.average is not None:
-            arrays["learning"] = arrays["learner"]["params"]
-            arrays["learner"] = arrays["learner"] | {"params": state.average}
-        return arrays
+        """The state as numpy arrays: "learner" and "replay"."""
+        return {"learner": to_arrays(state.learner), "replay": state.replay.to_arrays()}
 
     def state_of(self, arrays: Mapping[str, Any], what: str) -> ExpertState:
-        """The state of `arrays_of`; errors as of `Learning.state_of`.
-
-        Where nothing is said to learn, it is what plays.
-        """
-        learner = arrays["learner"]
-        average = learner["params"] if self._config.expert_config.ema_decay else None
-        if average is not None and "learning" in arrays:
-            learner = learner | {"params": arrays["learning"]}
+        """The state of `arrays_of`; errors as of `Learning.state_of`."""
         replay = Replay.from_arrays(arrays.get("replay", {}))
-        return ExpertState(super().state_of({"learner": learner}, what), replay, average)
-
-
-def _moved(average: Mapping[str, Any], params: Mapping[str, Any], decay: float) -> dict[str, Any]:
-    """A moving average one iteration later; trees of float32 arrays."""
-    rate = np.float32(1 - decay)
-    return jax.tree.map(lambda old, new: old + rate * (new - old), average, params)
+        return ExpertState(super().state_of(arrays, what), replay)

@@ -1,15 +1,13 @@
 """Expert iteration: it plays by afterstates, learns in seconds, and goes on exactly."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bb_jax import Hyper, NetworkConfig, build_network, init_params, load_policy
+from bb_jax import Hyper, NetworkConfig, build_network, init_params
 from bb_jax.config import ExpertConfig
 from bb_jax.expert import make_expert_step
 from bb_jax.expert_update import Lessons, make_expert_update
@@ -18,7 +16,6 @@ from bb_jax.networks import MARGIN_UNIT, evaluate
 from bb_sim.afterstates import expand_afterstates
 from bb_sim.arena import EXTERNAL, Arena
 from tests.train.running import SMALL, metrics, train, train_struck, write_config
-from train.run_start import read_state
 
 EXPERT = (
     SMALL
@@ -204,62 +201,23 @@ def test_a_lesson_that_is_not_finite_is_skipped_and_counted():
 
 
 @pytest.mark.parametrize(
-    ("point", "signal", "exit_code", "count", "asynchronous", "ema_decay"),
-    [("generation", "SIGTERM", 143, 90, True, 0.5), ("between", "SIGKILL", -9, 4, False, 0.0)],
+    ("point", "signal", "exit_code", "count", "asynchronous"),
+    [("generation", "SIGTERM", 143, 90, True), ("between", "SIGKILL", -9, 4, False)],
 )
 def test_a_run_that_is_struck_goes_on_exactly_with_its_replay_buffer(
-    tmp_path, point, signal, exit_code, count, asynchronous, ema_decay
+    tmp_path, point, signal, exit_code, count, asynchronous
 ):
-    changes: dict[str, Any] = {
-        "async_game_generation": asynchronous,
-        "expert_config": {"minibatch_size": 64, "learning_rate": 1e-3, "ema_decay": ema_decay},
-    }
-    whole = write_config(tmp_path / "whole", EXPERT, **changes)
+    whole = write_config(tmp_path / "whole", EXPERT, async_game_generation=asynchronous)
     result = train(whole)
     assert result.returncode == 0, result.stderr
     rows = metrics(tmp_path / "whole")
     assert rows[-1]["train/replay_positions"] > rows[0]["train/replay_positions"]
     assert rows[-1]["train/replay_positions"] <= 2000
-    struck = write_config(tmp_path / "struck", EXPERT, **changes)
+    struck = write_config(tmp_path / "struck", EXPERT, async_game_generation=asynchronous)
     assert train_struck(struck, point, signal, count).returncode == exit_code
     again = train(struck)
     assert again.returncode == 0, again.stderr
     assert metrics(tmp_path / "struck") == rows
-
-
-def averaged(folder: Path, **settings: float) -> Path:
-    expert = {"minibatch_size": 64} | settings
-    named = {"current_weight": 0.6, "checkpoint_weight": 0.0, "heuristic_weight": 0.3}
-    changes: dict[str, Any] = {"expert_config": expert, "opponent_config": named}
-    config = write_config(folder, EXPERT, checkpoint_frequency=1, **changes)
-    result = train(config)
-    assert result.returncode == 0, result.stderr
-    return folder / "run"
-
-
-def test_the_moving_average_is_what_is_kept(tmp_path):
-    run = averaged(tmp_path, learning_rate=1e-2, ema_decay=0.75)
-    before, after = (read_state(f"{run}@{step}")[2].arrays for step in (5, 6))
-    averages = (jax.tree.leaves(arrays["learner"]["params"]) for arrays in (before, after))
-    learning = jax.tree.leaves(after["learning"])
-    kept = jax.tree.leaves(load_policy(run / "policies" / "000006.policy").params)
-    for old, new, learned, policy in zip(*averages, learning, kept, strict=True):
-        assert np.abs(new - learned).max() > 1e-3
-        np.testing.assert_allclose(new, 0.75 * old + 0.25 * learned, atol=1e-6)
-        np.testing.assert_array_equal(policy, new)
-
-
-def test_the_moving_average_plays_the_games(tmp_path):
-    """One that stays where it began plays as a network that does not learn."""
-    still = averaged(tmp_path / "still", learning_rate=0.0)
-    slow = averaged(tmp_path / "slow", learning_rate=1e-2, ema_decay=1 - 1e-9)
-    pairs = list(zip(metrics(still.parent), metrics(slow.parent), strict=True))
-    assert len(pairs) == 6
-    for one, other in pairs:
-        assert other["train/update_norm"] > 0 == one["train/update_norm"]
-        for key in one:
-            if key.startswith(("met/", "eval/", "positions", "train/best")):
-                assert one[key] == other[key], key
 
 
 def test_it_starts_from_a_ppo_checkpoint(tmp_path):

@@ -112,11 +112,7 @@ def test_expert_iteration_on_two_hosts(tmp_path):
     expert: dict[str, Any] = CHANGES | {"algorithm": "expert_iteration"}
     expert["expert_config"] = {"minibatch_size": 64}
     assert train(write_config(tmp_path / "teacher", **expert)).returncode == 0
-    expert["expert_config"] |= {
-        "teacher": str(tmp_path / "teacher" / "run"),
-        "ranking_coef": 1.0,
-        "ema_decay": 0.5,
-    }
+    expert["expert_config"] |= {"teacher": str(tmp_path / "teacher" / "run"), "ranking_coef": 1.0}
     for folder in ("one", "two"):
         write_config(tmp_path / folder, **expert)
     assert train(tmp_path / "one" / "config.yaml").returncode == 0
