@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bb_jax import NetworkConfig, PPOConfig
+from bb_jax.config import ExpertConfig
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,23 @@ def test_impossible_networks_are_refused(values, message):
 def test_impossible_coefficients_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         PPOConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"search": 3}, "search must be a text such as samples=0, not 3"),
+        ({"teacher": 3}, "teacher must be the name of a checkpoint or null, not 3"),
+        ({"td_lambda": 1.5}, "td_lambda must be a number from 0 to 1, not 1.5"),
+        ({"policy_temperature": 0}, "policy_temperature must be a number above 0, not 0"),
+        ({"ranking_coef": -1}, "ranking_coef must be a number of at least 0, not -1"),
+        ({"reuse": 0.0}, "reuse must be a number above 0, not 0.0"),
+        ({"minibatch_size": 0}, "minibatch_size must be a positive integer, not 0"),
+    ],
+)
+def test_impossible_expert_coefficients_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        ExpertConfig(**values)
 
 
 def test_a_list_of_layers_becomes_a_tuple():
