@@ -90,7 +90,7 @@ def test_the_benchmark_goes_on_with_the_runs_that_are_missing(tmp_path):
         assert any(line.split()[:1] == ["distilled_outcome"] for line in lines)
         return [line.partition(",")[0] for line in lines if " iterations ..." in line]
 
-    variants = ["quickstart", "fixed weights", "exploit-patch", "asynchronous"]
+    variants = ["quickstart", "fixed weights", "exploit-patch", "synchronous"]
     assert variants_run(1) == variants
     stored = json.loads((tmp_path / "results.json").read_text())
     assert [(run["variant"], run["seed"]) for run in stored["runs"]] == [(v, 1) for v in variants]
