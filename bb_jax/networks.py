@@ -266,7 +266,7 @@ def evaluate(
     """Policy float32 [B, 33 or 1] and values float32 [B, 2] of rows uint8 [B, 19].
 
     Dropout acts where a key (uint32 [2]) for it is given. Without, a CPU takes large batches slice
-    by slice: the activations of all their rows would not fit its caches.
+    by slice: activations of tens of megabytes are mapped anew, page by page, at every call.
     """
     if dropout_key is not None:
         policy, values = network.apply(
