@@ -92,6 +92,7 @@ def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
         "step": state["iteration"],
         "start_iteration": state["start_iteration"],
         "resume_from": config["resume_from"],
+        # A configuration that was saved without the key merged nothing.
         "merge_with": config.get("merge_with"),
         **meaning_of_values(config),
         **state["totals"],
