@@ -86,8 +86,13 @@ class Training:
 
     def children(self) -> list[int]:
         """Process ids of its workers and helpers."""
-        found = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return [int(pid) for path in found for pid in path.read_text().split()]
+        while True:
+            found = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+            try:
+                return [int(pid) for path in found for pid in path.read_text().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                # A thread has ended, and its children are another one's now.
+                continue
 
     def shared_memory(self) -> list[Path]:
         """The blocks of shared memory that it has mapped."""
