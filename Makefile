@@ -14,6 +14,9 @@ ENVIRONMENT := .venv/.installed
 SIMULATOR := build/.simulator
 PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=loadfile
 
+# Files below the folder $1, at any depth, whose names match one of the patterns $2.
+files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $(filter $2,$(entry)))
+
 .DEFAULT_GOAL := help
 .PHONY: help train test test-all lint format bench sanitize clean
 
@@ -54,7 +57,7 @@ sanitize: $(SIMULATOR) ## run the simulator's tests under the address and undefi
 
 clean: ## remove what was built and cached, but neither .venv nor checkpoints
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f bb_sim/*.so
+	find bb_sim -name '*.so' -delete
 
 # No recipe: a missing interpreter, or one that was replaced, makes the environment anew.
 $(PYTHON_IN_VENV):
@@ -63,7 +66,7 @@ $(ENVIRONMENT): pyproject.toml scripts/setup_env.sh $(PYTHON_IN_VENV)
 	@PYTHON="$(PYTHON)" ACCELERATOR="$(ACCELERATOR)" $(SHELL) scripts/setup_env.sh install
 	@touch $@
 
-$(SIMULATOR): setup.py $(wildcard bb_sim/*.pyx bb_sim/*.pxd) $(ENVIRONMENT)
+$(SIMULATOR): setup.py $(call files_below,bb_sim,%.pyx %.pxd) $(ENVIRONMENT)
 	@$(PYTHON_IN_VENV) setup.py -q build_ext --inplace
 	@mkdir -p $(@D)
 	@touch $@

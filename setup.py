@@ -17,6 +17,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
+SIMULATOR = Path("bb_sim")
+
 # No contraction into fused multiply-add: opponents' scores must tie alike on every machine.
 COMPILE_ARGS = ["-O3", "-ffp-contract=off", "-fno-math-errno"]
 if platform.machine() in ("x86_64", "AMD64"):
@@ -55,19 +57,31 @@ class BuildSimulator(build_ext):
             super().build_extensions()
         except (CompileError, LinkError) as failure:
             raise SystemExit(f"error: the simulator could not be built: {failure}") from None
+        if self.inplace:
+            remove_orphans()
+
+
+def remove_orphans() -> None:
+    """Removes extension modules from the source tree whose source has moved away.
+
+    Python would import such a module in place of a package of the same name.
+    """
+    for built in SIMULATOR.rglob("*.so"):
+        if not built.with_name(f"{built.name.partition('.')[0]}.pyx").exists():
+            built.unlink()
 
 
 def simulator_modules() -> list[Extension]:
-    """One extension module for each bb_sim/*.pyx, translated to C under build/cython."""
+    """One extension module for each .pyx below bb_sim, translated to C under build/cython."""
     extensions = [
         Extension(
-            f"bb_sim.{source.stem}",
+            ".".join(source.with_suffix("").parts),
             [str(source)],
             depends=["setup.py"],
             extra_compile_args=COMPILE_ARGS,
             extra_link_args=os.environ.get("BB_SIM_LDFLAGS", "").split(),
         )
-        for source in sorted(Path("bb_sim").glob("*.pyx"))
+        for source in sorted(SIMULATOR.rglob("*.pyx"))
     ]
     try:
         return cythonize(

@@ -1,6 +1,6 @@
 """Policies over afterstates: each legal action is scored by the state that it leads to.
 
-Afterstates (`bb_sim.afterstates`) are made on the host and lie one after the other, those of a
+Afterstates (`bb_sim.rules.afterstates`) are made on the host and lie one after the other, those of a
 position in the order of its legal action ids. `B` denotes positions, `E` rows of afterstates.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from bb_jax import features
 from bb_jax.networks import Network, evaluate
-from bb_sim.afterstates import expand_afterstates
+from bb_sim.rules.afterstates import expand_afterstates
 
 Params = Any
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bb_jax import features
 from bb_jax.afterstates import MAX_AFTERSTATES
-from bb_sim.afterstates import expand_afterstates
+from bb_sim.rules.afterstates import expand_afterstates
 
 
 class Rollout(NamedTuple):

@@ -4,7 +4,7 @@
 games at once on C structs.
 """
 
-from bb_sim.actions import (
+from bb_sim.rules.actions import (
     ACTIONS,
     NUM_ACTIONS,
     OPPONENTS,
@@ -15,14 +15,14 @@ from bb_sim.actions import (
     action_id,
 )
 from bb_sim.arena import EXTERNAL, NO_DECISION, Arena
-from bb_sim.batch import (
+from bb_sim.rules.batch import (
     NO_MOVE,
     GameBatch,
     c_state_to_python,
     python_to_c_state,
     select_random_action,
 )
-from bb_sim.game import (
+from bb_sim.rules.game import (
     is_decided,
     is_terminal,
     legal_actions,
@@ -33,14 +33,14 @@ from bb_sim.game import (
     step,
     winner,
 )
-from bb_sim.opponents import (
+from bb_sim.opponents.choice import (
     best_actions,
     opponent_scores,
     play_opponents,
     select_opponent_action_from,
 )
-from bb_sim.rendering import OBSERVATION_SIZE, ObservationView, decode_observation, render
-from bb_sim.state import HIDDEN, Card, State
+from bb_sim.rules.rendering import OBSERVATION_SIZE, ObservationView, decode_observation, render
+from bb_sim.rules.state import HIDDEN, Card, State
 
 __all__ = [
     "ACTIONS",

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-from bb_sim.state import State
+from bb_sim.rules.state import State
 
 EXTERNAL: int
 NO_DECISION: int

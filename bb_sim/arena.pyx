@@ -12,14 +12,14 @@ from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from bb_sim.conversion cimport state_from_game
-from bb_sim.engine cimport (
+from bb_sim.rules.conversion cimport state_from_game
+from bb_sim.rules.engine cimport (
     NUM_ACTIONS, Game, deal, is_decided, is_terminal, legal_mask, margin, outcome, play,
 )
-from bb_sim.observation cimport OBSERVATION_SIZE, write_observation
-from bb_sim.opponents cimport select_opponent_action
+from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
+from bb_sim.opponents.choice cimport select_opponent_action
 
-from bb_sim.actions import ACTIONS, OPPONENTS
+from bb_sim.rules.actions import ACTIONS, OPPONENTS
 
 cdef enum:
     ROW = OBSERVATION_SIZE

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch
-from bb_sim.opponents import play_opponents
+from bb_sim.opponents.choice import play_opponents
 
 GAMES = 200
 TURNS = 24

@@ -78,7 +78,7 @@ def play_states() -> int:
 def pettingzoo() -> Iterator[Engine]:
     """The PettingZoo environment, observations included."""
     try:
-        from bb_sim.pettingzoo_env import env
+        from bb_sim.interfaces.pettingzoo_env import env
     except ImportError:
         return
     environment = env()
@@ -100,7 +100,7 @@ def pettingzoo() -> Iterator[Engine]:
 
 
 def openspiel() -> Iterator[Engine]:
-    """OpenSpiel's own games in C++ and the game of `bb_sim.openspiel_game`.
+    """OpenSpiel's own games in C++ and the game of `bb_sim.interfaces.openspiel_game`.
 
     `C++ loop`: `pyspiel.evaluate_bots` with uniform bots, one call from Python a game. `Python
     loop`: `legal_actions` and `apply_action` are called from Python.
@@ -108,7 +108,7 @@ def openspiel() -> Iterator[Engine]:
     try:
         import pyspiel
 
-        from bb_sim.openspiel_game import GAME_NAME
+        from bb_sim.interfaces.openspiel_game import GAME_NAME
     except ImportError:
         return
 

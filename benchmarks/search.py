@@ -27,7 +27,7 @@ from bb_jax.search import Search, parse_search
 from bb_jax.search.judge import Judge, legal_actions
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.arena import NO_ACTION
-from bb_sim.simulator import NUM_MODELS
+from bb_sim.search.simulator import NUM_MODELS
 
 Params = Any
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from bb_sim import Action, State, legal_actions
-from bb_sim.actions import action_id
+from bb_sim.rules.actions import action_id
 from eval.errors import EvaluationError
 
 _SPECIFICATION = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)")

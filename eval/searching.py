@@ -32,7 +32,7 @@ class SearchSession:
           controllers: uint8 [G, 2], who plays each seat, as in `bb_sim.Arena`.
         """
         from bb_jax.search import Beliefs
-        from bb_sim.simulator import NETWORK_MODEL
+        from bb_sim.search.simulator import NETWORK_MODEL
 
         self._search, self._params = search, params
         self._seeds = seeds

@@ -14,7 +14,8 @@ fi
 
 # The sources are copied anew; what was built from them stays, so that a second run is incremental.
 mkdir -p "$copy/bb_sim"
-rm -rf "$copy/tests" "$copy"/bb_sim/*.p*
+rm -rf "$copy/tests"
+find "$copy/bb_sim" -name '*.p*' -type f -delete
 find bb_sim tests -type f \( -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' \) |
     while IFS= read -r file; do
         mkdir -p "$copy/${file%/*}"

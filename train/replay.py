@@ -9,7 +9,7 @@ import numpy as np
 
 from bb_jax.expert_update import Lessons
 from bb_jax.networks import MARGIN_UNIT
-from bb_sim.afterstates import afterstates_of
+from bb_sim.rules.afterstates import afterstates_of
 from train.rollout import ExpertRecord, Rollout
 
 

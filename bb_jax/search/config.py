@@ -5,7 +5,7 @@ import difflib
 import math
 from dataclasses import dataclass
 
-from bb_sim.actions import OPPONENTS
+from bb_sim.rules.actions import OPPONENTS
 
 KNOWN, UNKNOWN, NETWORK = "known", "unknown", "network"
 MODELS = (*OPPONENTS, NETWORK)

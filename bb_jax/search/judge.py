@@ -14,7 +14,7 @@ from bb_jax.expert import judge
 from bb_jax.features import NUM_ACTIONS, OBSERVATION_SIZE, decided, legal_mask
 from bb_jax.networks import Network, evaluate, objective
 from bb_jax.placement import uploads
-from bb_sim.afterstates import expand_afterstates
+from bb_sim.rules.afterstates import expand_afterstates
 
 Params = Any
 

@@ -13,7 +13,7 @@ from bb_jax.features import NUM_ACTIONS
 from bb_jax.search import halving
 from bb_jax.search.config import SearchConfig
 from bb_jax.search.judge import Judge
-from bb_sim.simulator import NETWORK_MODEL, Simulator
+from bb_sim.search.simulator import NETWORK_MODEL, Simulator
 
 Params = Any
 

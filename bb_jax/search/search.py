@@ -16,8 +16,8 @@ from bb_jax.networks import Network
 from bb_jax.search.config import SearchConfig
 from bb_jax.search.judge import CHUNK_SIZES, Judge, legal_actions
 from bb_jax.search.sampler import Positions, Sampler, SearchResult
-from bb_sim.endgame import are_endgames, endgame_values
-from bb_sim.simulator import EXACT_FROM
+from bb_sim.search.endgame import are_endgames, endgame_values
+from bb_sim.search.simulator import EXACT_FROM
 
 Params = Any
 

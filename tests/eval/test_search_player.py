@@ -8,8 +8,8 @@ import pytest
 from bb_jax import load_policy
 from bb_jax.search import parse_search
 from bb_sim import SPECIES, GameBatch, c_state_to_python, python_to_c_state
-from bb_sim.simulator import NUM_MODELS
-from bb_sim.state import State
+from bb_sim.search.simulator import NUM_MODELS
+from bb_sim.rules.state import State
 from eval.main import main
 from eval.matches import play_matches, play_pairings
 from eval.players import NamedPlayer, identity_of, network_player, search_player

@@ -11,9 +11,9 @@ from bb_jax.expert import judge
 from bb_jax.networks import objective
 from bb_jax.search import Search, SearchConfig
 from bb_jax.search.halving import keep_better_half, num_rounds, worlds_until
-from bb_sim.afterstates import expand_afterstates
-from bb_sim.endgame import are_endgames, endgame_values
-from bb_sim.simulator import NETWORK_MODEL, NUM_MODELS
+from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.search.endgame import are_endgames, endgame_values
+from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
 from tests.jax.games import legal_of, random_positions, tiny_network
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bb_sim import is_terminal, legal_actions, new_game, observe, step
-from bb_sim.actions import ACTIONS
-from bb_sim.afterstates import afterstates_of, count_afterstates, expand_afterstates
+from bb_sim.rules.actions import ACTIONS
+from bb_sim.rules.afterstates import afterstates_of, count_afterstates, expand_afterstates
 
 HAND, DECK, LEGAL = slice(4, 6), slice(6, 8), slice(14, 19)
 

@@ -15,7 +15,7 @@ from bb_sim import (
     scores,
     step,
 )
-from bb_sim.actions import ACTIONS
+from bb_sim.rules.actions import ACTIONS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
 
 SEEDS = np.arange(100, 140, dtype=np.uint64)

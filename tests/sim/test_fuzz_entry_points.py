@@ -8,7 +8,7 @@ import pytest
 
 import bb_sim
 from bb_sim import OPPONENTS, GameBatch
-from bb_sim.opponents import (
+from bb_sim.opponents.choice import (
     best_actions,
     opponent_scores,
     play_opponents,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bb_sim
 from bb_sim import OPPONENTS, SPECIES, Action, Card, State
-from bb_sim.opponents import best_actions, opponent_scores
+from bb_sim.opponents.choice import best_actions, opponent_scores
 from tests.reference import assert_shows, from_state, rules, to_action
 from tests.sim.bad_input import BAD_PLAYERS, assert_refused, some_batch
 

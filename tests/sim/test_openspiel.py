@@ -16,7 +16,7 @@ from open_spiel.python import rl_environment
 from open_spiel.python.algorithms import ismcts, mcts, outcome_sampling_mccfr
 from open_spiel.python.bots.uniform_random import UniformRandomBot
 
-from bb_sim.openspiel_game import GAME_NAME
+from bb_sim.interfaces.openspiel_game import GAME_NAME
 
 
 @pytest.fixture(scope="module")

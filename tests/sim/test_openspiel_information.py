@@ -21,7 +21,7 @@ from tests.sim.openspiel_states import (
 pytest.importorskip("pyspiel", reason="the extra `openspiel` is not installed")
 import pyspiel
 
-from bb_sim.openspiel_game import GAME_NAME
+from bb_sim.interfaces.openspiel_game import GAME_NAME
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from bb_sim import OPPONENTS, Card, GameBatch, State, python_to_c_state
-from bb_sim.opponent_models import opponent_action_probabilities
-from bb_sim.opponents import opponent_scores, select_opponent_action_from
+from bb_sim.opponents.models import opponent_action_probabilities
+from bb_sim.opponents.choice import opponent_scores, select_opponent_action_from
 from tests.reference import opponents, rules, to_action, to_state
 from tests.sim.positions import position
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from bb_sim import OPPONENTS, Action, Card, GameBatch, State, c_state_to_python
-from bb_sim.opponents import opponent_scores
+from bb_sim.opponents.choice import opponent_scores
 from tests.sim.positions import parsed, position
 
 HEURISTICS = ("heuristic", "aggressive", "defensive", "queue", "skunk", "noisy")

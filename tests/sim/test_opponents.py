@@ -12,8 +12,8 @@ from bb_sim import (
     new_game,
     python_to_c_state,
 )
-from bb_sim.actions import action_id
-from bb_sim.opponents import (
+from bb_sim.rules.actions import action_id
+from bb_sim.opponents.choice import (
     best_actions,
     opponent_scores,
     play_opponents,

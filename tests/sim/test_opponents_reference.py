@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from bb_sim import OPPONENTS, Action, GameBatch, State, new_game, python_to_c_state
-from bb_sim.opponents import best_actions, opponent_scores, select_opponent_action_from
+from bb_sim.opponents.choice import best_actions, opponent_scores, select_opponent_action_from
 from tests.reference import from_state, opponents, rules, to_action, to_state
 
 NOISE = 0.15  # standard deviation of what `noisy` adds to every score

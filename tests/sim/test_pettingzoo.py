@@ -16,7 +16,7 @@ from tests.sim.bad_input import NO_INTEGERS
 pytest.importorskip("pettingzoo", reason="the extra `pettingzoo` is not installed")
 from pettingzoo.test import api_test, seed_test
 
-from bb_sim.pettingzoo_env import AGENTS, env, raw_env
+from bb_sim.interfaces.pettingzoo_env import AGENTS, env, raw_env
 
 # PettingZoo says so of every environment with an action mask beside the observation.
 EXPECTED_WARNINGS = {

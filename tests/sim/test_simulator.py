@@ -18,9 +18,9 @@ from bb_sim import (
     scores,
     step,
 )
-from bb_sim.actions import action_id
-from bb_sim.simulator import EXACT_FROM, NETWORK_MODEL, NUM_MODELS, Simulator
-from bb_sim.worlds import sample_worlds
+from bb_sim.rules.actions import action_id
+from bb_sim.search.simulator import EXACT_FROM, NETWORK_MODEL, NUM_MODELS, Simulator
+from bb_sim.search.worlds import sample_worlds
 
 DRAW = -0.25
 WEIGHT = 0.125

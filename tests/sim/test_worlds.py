@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bb_sim import SPECIES, is_terminal, legal_actions, new_game, observe, step
-from bb_sim.worlds import sample_worlds
+from bb_sim.search.worlds import sample_worlds
 
 MARGINS = slice(10, 13)
 

@@ -1,0 +1,198 @@
+"""Afterstates: what a player sees once its action is carried out and before it draws.
+
+All that an action does is open: the afterstate is a function of the observation row and the action
+alone. Its row is an observation (see `bb_sim.rules.observation`) in which the viewer does not move: the
+card has left the hand, the deck is still whole, the turn is one higher, nothing is legal.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, uint16_t
+from libc.string cimport memcpy, memset
+
+from bb_sim.rules.engine cimport (
+    ALL_SPECIES, EMPTY, NUM_ACTIONS, NUM_SPECIES, OWNER_SHIFT, SPECIES_BITS, play, popcount,
+)
+from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
+
+from bb_sim.rules.actions import ACTIONS
+
+cdef extern from *:
+    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
+
+cdef enum:
+    ROW = OBSERVATION_SIZE
+    QUEUE_SIZE = 4
+    TOTAL_CARDS = 2 * NUM_SPECIES
+    POINTS_ZERO = 36
+    ANIMALS_ZERO = 12
+    STRENGTH_ZERO = 78
+
+
+# --- Rows and games -----------------------------------------------------------------------------
+
+
+cdef uint64_t legal_actions_of(const uint8_t* row) noexcept nogil:
+    cdef uint64_t legal = 0
+    memcpy(&legal, row + 14, 5)
+    return legal
+
+
+cdef int viewer_of(const uint8_t* row) noexcept nogil:
+    return row[13] & 1 ^ (legal_actions_of(row) == 0)
+
+
+cdef void game_from_row(Game* g, const uint8_t* row) noexcept nogil:
+    cdef int viewer = viewer_of(row)
+    cdef int other = 1 - viewer
+    cdef int i, owner, species, player
+    cdef uint16_t[2] queued = [0, 0]
+    memset(g, 0, sizeof(Game))
+    memset(g.queue, EMPTY, sizeof(g.queue))
+    for i in range(QUEUE_SIZE):
+        if row[i] == 0:
+            break
+        owner = viewer if row[i] <= NUM_SPECIES else other
+        species = (row[i] - 1) % NUM_SPECIES
+        g.queue[i] = owner << OWNER_SHIFT | species
+        queued[owner] |= 1 << species
+        g.queue_len += 1
+    memcpy(&g.hand[viewer], row + 4, 2)
+    memcpy(&g.deck_set[viewer], row + 6, 2)
+    memcpy(&g.hand[other], row + 8, 2)
+    for player in range(2):
+        g.thats_it[player] = ALL_SPECIES & ~(g.hand[player] | g.deck_set[player] | queued[player])
+    g.num_players = 2
+    g.turn = row[13]
+    g.to_move = g.turn & 1
+    g.cards_left = TOTAL_CARDS - g.turn
+    g.num_departed = g.turn - g.queue_len
+
+
+cdef void write_later_row(const Game* g, int viewer, const uint8_t* row,
+                          uint8_t* out) noexcept nogil:
+    write_observation(g, viewer, out)
+    out[10] += row[10] - POINTS_ZERO
+    out[11] += row[11] - ANIMALS_ZERO
+    out[12] += row[12] - STRENGTH_ZERO
+
+
+# --- The face to Python -------------------------------------------------------------------------
+
+
+def _checked_rows(observations):
+    observations = np.ascontiguousarray(observations)
+    if observations.dtype != np.uint8 or observations.ndim != 2 or observations.shape[1] != ROW:
+        raise ValueError(f"observations must be a uint8 array of shape [B, {ROW}]")
+    return observations
+
+
+def count_afterstates(observations):
+    """How many legal actions each observation has: uint8 [B, 19] -> int32 [B].
+
+    Raises:
+      ValueError: `observations` is no such array.
+    """
+    cdef const uint8_t[:, ::1] rows = _checked_rows(observations)
+    counts = np.empty(len(observations), np.int32)
+    cdef int32_t[::1] result = counts
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(rows.shape[0]):
+            result[i] = popcount(legal_actions_of(&rows[i, 0]))
+    return counts
+
+
+def expand_afterstates(observations, *, capacity=None):
+    """The afterstates of all legal actions, position by position, in the order of action ids.
+
+    `B` denotes positions, `E` afterstates.
+
+    Args:
+      observations: uint8 [B, 19]; a row without a legal action has no afterstate.
+      capacity: E of the result, filled up with zeros; by default the number of afterstates.
+
+    Returns:
+      The afterstates uint8 [E, 19], and int32 [B + 1] where those of each position start (and the
+      last ones end).
+
+    Raises:
+      ValueError: `observations` is no such array, or has more afterstates than `capacity`.
+    """
+    observations = _checked_rows(observations)
+    starts = np.zeros(len(observations) + 1, np.int32)
+    np.cumsum(count_afterstates(observations), out=starts[1:])
+    number = int(starts[len(observations)])
+    if capacity is None:
+        capacity = number
+    if number > capacity:
+        raise ValueError(f"there are {number} afterstates, more than the capacity of {capacity}")
+    afterstates = np.zeros((capacity, ROW), np.uint8)
+    cdef const uint8_t[:, ::1] rows = observations
+    cdef uint8_t[:, ::1] results = afterstates
+    cdef Py_ssize_t i
+    cdef Py_ssize_t end = 0
+    if number:
+        with nogil:
+            for i in range(rows.shape[0]):
+                end += write_afterstates(&rows[i, 0], &results[end, 0])
+                if end == results.shape[0]:
+                    break
+    return afterstates, starts
+
+
+def afterstates_of(observations, actions):
+    """The afterstate of one action of each observation.
+
+    Args:
+      observations: uint8 [B, 19].
+      actions: integers [B], legal action ids.
+
+    Returns:
+      uint8 [B, 19].
+
+    Raises:
+      ValueError: the arrays have other shapes, or an action is not legal (it is named).
+    """
+    observations = _checked_rows(observations)
+    actions = np.asarray(actions)
+    if actions.shape != (len(observations),) or actions.dtype.kind not in "iu":
+        raise ValueError(f"actions must be {len(observations)} integers")
+    wanted = np.ascontiguousarray(actions, np.int32)
+    afterstates = np.empty_like(observations)
+    cdef const uint8_t[:, ::1] rows = observations
+    cdef const int32_t[::1] chosen = wanted
+    cdef uint8_t[:, ::1] results = afterstates
+    cdef Py_ssize_t i
+    cdef Py_ssize_t illegal = -1
+    cdef Game g
+    with nogil:
+        for i in range(rows.shape[0]):
+            if not (0 <= chosen[i] < NUM_ACTIONS
+                    and legal_actions_of(&rows[i, 0]) >> chosen[i] & 1):
+                illegal = i
+                break
+            game_from_row(&g, &rows[i, 0])
+            play(&g, chosen[i])
+            write_later_row(&g, 1 - g.to_move, &rows[i, 0], &results[i, 0])
+    if illegal >= 0:
+        action = int(wanted[illegal])
+        name = str(ACTIONS[action]) if 0 <= action < NUM_ACTIONS else f"action {action}"
+        raise ValueError(f"{name} is not legal in observation {illegal}")
+    return afterstates
+
+
+cdef int write_afterstates(const uint8_t* row, uint8_t* out) noexcept nogil:
+    """Writes the afterstate of every legal action; returns how many there are."""
+    cdef uint64_t legal = legal_actions_of(row)
+    cdef int viewer = viewer_of(row)
+    cdef int number = 0
+    cdef Game before, after
+    game_from_row(&before, row)
+    while legal:
+        after = before
+        play(&after, trailing_zeros(legal))
+        legal &= legal - 1
+        write_later_row(&after, viewer, row, out + number * ROW)
+        number += 1
+    return number

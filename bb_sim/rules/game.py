@@ -1,0 +1,112 @@
+"""The rules as functions on immutable states."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bb_sim.rules.actions import ACTIONS, Action, action_id, check_scoring
+from bb_sim.rules.batch import checked_int
+from bb_sim.rules.conversion import deal_state, legal_action_ids, observation_of_state, state_after
+from bb_sim.rules.state import MAX_PLAYERS, State, check_player
+
+MIN_CARDS_TO_OPEN = 5
+"""Fewer cards in queue, hands and decks together, and no gate can open any more."""
+
+
+def new_game(seed: int, first_player: int = 0, num_players: int = 2) -> State:
+    """Deals a game. The deal depends on the seed alone; `first_player` only says who begins.
+
+    Args:
+        seed: 0 to 2**64 - 1.
+        first_player: 0 to `num_players - 1`.
+        num_players: 2 to 4.
+
+    Raises:
+        TypeError, ValueError: an argument is no integer, or out of range.
+    """
+    num_players = checked_int("num_players", num_players, 2, MAX_PLAYERS)
+    return deal_state(
+        checked_int("seed", seed, 0, 2**64 - 1),
+        checked_int("first_player", first_player, 0, num_players - 1),
+        num_players,
+    )
+
+
+def legal_actions(state: State) -> list[Action]:
+    """The legal actions in the order of their ids; none when the game is over.
+
+    Raises:
+        ValueError: the hand of the player to move is hidden.
+    """
+    return [ACTIONS[number] for number in legal_action_ids(state)]
+
+
+def step(state: State, action: Action) -> State:
+    """The state after a whole turn: play, action, recurring actions, gate, draw.
+
+    Raises:
+        ValueError: the action is not legal, or cards of the state are hidden.
+    """
+    return state_after(state, action_id(action))
+
+
+def is_terminal(state: State) -> bool:
+    """All cards are played."""
+    return state.cards_left == 0
+
+
+def is_decided(state: State) -> bool:
+    """No gate can open any more, so that the scores are final."""
+    return state.cards_left + len(state.queue) < MIN_CARDS_TO_OPEN
+
+
+def scores(state: State, scoring: str = "points") -> tuple[int, ...]:
+    """Per player, the points in the bar, or with `animals` the number of animals there.
+
+    Raises:
+        ValueError: `scoring` is neither.
+    """
+    check_scoring(scoring)
+    return tuple(
+        sum(card.points if scoring == "points" else 1 for card in state.bar if card.owner == player)
+        for player in range(state.num_players)
+    )
+
+
+def ranking(state: State, scoring: str = "points") -> tuple[int, ...]:
+    """Per player, the place, 1 for the best; players who are equal share a place.
+
+    With `animals` a tie goes to the lower total strength in the bar.
+    """
+    standings = [(-score, 0) for score in scores(state, scoring)]
+    if scoring == "animals":
+        for player, (score, _) in enumerate(standings):
+            strength = sum(card.strength for card in state.bar if card.owner == player)
+            standings[player] = (score, strength)
+    return tuple(1 + sum(other < own for other in standings) for own in standings)
+
+
+def winner(state: State, scoring: str = "points") -> int | None:
+    """The player who alone holds the first place, None where it is shared."""
+    places = ranking(state, scoring)
+    return places.index(1) if places.count(1) == 1 else None
+
+
+def observe(state: State, viewer: int | None = None) -> NDArray[np.uint8]:
+    """The observation row of a two-player state; works on what `viewer` has `seen_by` too.
+
+    Args:
+        viewer: 0 or 1; the player to move if None.
+
+    Returns:
+        uint8 [OBSERVATION_SIZE], see `decode_observation`.
+
+    Raises:
+        ValueError: more players, no such viewer, or the viewer's hand is hidden.
+    """
+    if state.num_players != 2:
+        raise ValueError(f"observations are of two-player games, not of {state.num_players}")
+    return observation_of_state(
+        state, check_player(state.to_move if viewer is None else viewer, state.num_players)
+    )

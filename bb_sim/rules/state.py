@@ -1,0 +1,247 @@
+"""A position as immutable Python values."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+from bb_sim.rules.actions import POINTS, SPECIES
+
+HIDDEN = "hidden"
+"""The species of a card that the viewer of `State.seen_by` does not know."""
+
+MAX_HAND = 4
+MAX_DECK = 8
+MAX_QUEUE = 4
+MAX_PLAYERS = 4
+
+_INDEX = {species: index for index, species in enumerate(SPECIES)} | {HIDDEN: -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One animal of one player.
+
+    Attributes:
+        owner: player 0 to 3.
+        species: one of `SPECIES`, or `"hidden"`.
+    """
+
+    owner: int
+    species: str
+
+    def __post_init__(self) -> None:
+        if self.species not in _INDEX:
+            raise ValueError(f"there is no species {self.species!r}")
+        object.__setattr__(self, "owner", _check_range("the owner", self.owner, MAX_PLAYERS - 1))
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.species == HIDDEN
+
+    @property
+    def strength(self) -> int:
+        """1 (skunk) to 12 (lion)."""
+        return self._known_index() + 1
+
+    @property
+    def points(self) -> int:
+        """What the animal is worth in the bar: 2, 3 or 4."""
+        return POINTS[self._known_index()]
+
+    def _known_index(self) -> int:
+        if self.is_hidden:
+            raise ValueError(f"the species of this card of player {self.owner} is hidden")
+        return _INDEX[self.species]
+
+    def __str__(self) -> str:
+        return f"{self.species}({self.owner})"
+
+
+Cards = tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A position between turns, for 2 to 4 players.
+
+    A position made by hand need not hold all cards, but no card twice. Iterables of cards are
+    stored as tuples; no decks means that every deck is empty.
+
+    Attributes:
+        hands: per player, in order of strength (sorted in construction); at most 4 cards.
+        decks: per player, the next card drawn first; at most 8 cards.
+        queue: from Heaven's Gate to the exclusion end; at most 4 cards.
+        bar: in order of arrival.
+        thats_it: in order of arrival.
+        to_move: the player to move; after the last card, the next seat.
+        turn: plies played.
+
+    Raises:
+        ValueError: in construction, one sentence that names what cannot be.
+    """
+
+    hands: tuple[Cards, ...]
+    decks: tuple[Cards, ...] = ()
+    queue: Cards = ()
+    bar: Cards = ()
+    thats_it: Cards = ()
+    to_move: int = 0
+    turn: int = 0
+
+    def __post_init__(self) -> None:
+        hands = tuple(
+            tuple(sorted(_cards("a hand", hand), key=lambda card: _INDEX[card.species]))
+            for hand in self.hands
+        )
+        decks = tuple(_cards("a deck", deck) for deck in self.decks) or ((),) * len(hands)
+        object.__setattr__(self, "hands", hands)
+        object.__setattr__(self, "decks", decks)
+        for name in ("queue", "bar", "thats_it"):
+            object.__setattr__(self, name, _cards(f"the {name}", getattr(self, name)))
+        _check_places(self)
+        all_turns = len(SPECIES) * len(hands)
+        object.__setattr__(self, "to_move", check_player(self.to_move, len(hands)))
+        object.__setattr__(self, "turn", _check_range("turn", self.turn, all_turns))
+        _check_card_sets(self)
+        _check_turn(self)
+
+    @property
+    def num_players(self) -> int:
+        return len(self.hands)
+
+    @property
+    def cards_left(self) -> int:
+        """Cards in all hands and decks together."""
+        return sum(map(len, self.hands)) + sum(map(len, self.decks))
+
+    def seen_by(self, player: int) -> State:
+        """What a player knows: the other hands and all decks become hidden cards.
+
+        Raises:
+            ValueError: there is no such player.
+        """
+        player = check_player(player, self.num_players)
+        return unchecked_state(
+            tuple(
+                hand if owner == player else (_HIDDEN_CARDS[owner],) * len(hand)
+                for owner, hand in enumerate(self.hands)
+            ),
+            tuple((_HIDDEN_CARDS[owner],) * len(deck) for owner, deck in enumerate(self.decks)),
+            self.queue,
+            self.bar,
+            self.thats_it,
+            self.to_move,
+            self.turn,
+        )
+
+    def __str__(self) -> str:
+        from bb_sim.rules.rendering import render
+
+        return render(self)
+
+
+def unchecked_state(
+    hands: tuple[Cards, ...],
+    decks: tuple[Cards, ...],
+    queue: Cards,
+    bar: Cards,
+    thats_it: Cards,
+    to_move: int,
+    turn: int,
+) -> State:
+    """A State of values that come from a game: what construction would check holds already."""
+    state = object.__new__(State)
+    values = (hands, decks, queue, bar, thats_it, to_move, turn)
+    for name, value in zip(State.__slots__, values, strict=True):
+        object.__setattr__(state, name, value)
+    return state
+
+
+def check_player(player: SupportsIndex, num_players: int) -> int:
+    """`player` as an int; ValueError unless it is 0 to `num_players - 1`."""
+    return _check_range("player", player, num_players - 1)
+
+
+def _check_range(name: str, value: SupportsIndex, high: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= high:
+        raise ValueError(f"{name} must be 0 to {high}, not {value!r}")
+    return number
+
+
+def _cards(place: str, cards: Iterable[Card]) -> Cards:
+    cards = tuple(cards)
+    for card in cards:
+        if not isinstance(card, Card):
+            raise ValueError(f"{place} holds {card!r}, which is not a Card")
+    return cards
+
+
+def _check_places(state: State) -> None:
+    """Numbers of players and cards, owners, and no hidden card in the open."""
+    num_players = len(state.hands)
+    if not 2 <= num_players <= MAX_PLAYERS:
+        raise ValueError(f"a game has 2 to {MAX_PLAYERS} hands, not {num_players}")
+    if len(state.decks) != num_players:
+        raise ValueError(f"{num_players} hands need as many decks, not {len(state.decks)}")
+    for player, (hand, deck) in enumerate(zip(state.hands, state.decks, strict=True)):
+        for place, cards, limit in (("hand", hand, MAX_HAND), ("deck", deck, MAX_DECK)):
+            if len(cards) > limit:
+                raise ValueError(
+                    f"the {place} of player {player} holds {len(cards)} cards, more than {limit}"
+                )
+            for card in cards:
+                if card.owner != player:
+                    raise ValueError(f"{card} is in the {place} of player {player}")
+        if deck and not hand:
+            raise ValueError(f"player {player} has a deck but no hand")
+    if len(state.queue) > MAX_QUEUE:
+        raise ValueError(
+            f"the queue holds {len(state.queue)} animals between turns, more than {MAX_QUEUE}"
+        )
+    for place in ("queue", "bar", "thats_it"):
+        for card in getattr(state, place):
+            if card.is_hidden:
+                raise ValueError(f"a hidden card is in the {place}, where cards lie open")
+            if card.owner >= num_players:
+                raise ValueError(f"{card} in the {place} belongs to none of {num_players} players")
+
+
+def _check_card_sets(state: State) -> None:
+    """No card twice, and at most one of each species a player, the hidden cards counted."""
+    seen: set[Card] = set()
+    counts = [0] * state.num_players
+    open_cards = (*state.queue, *state.bar, *state.thats_it)
+    for cards in (*state.hands, *state.decks, open_cards):
+        for card in cards:
+            if card in seen:
+                raise ValueError(f"{card} is in the position twice")
+            if not card.is_hidden:
+                seen.add(card)
+            counts[card.owner] += 1
+    for player, count in enumerate(counts):
+        if count > len(SPECIES):
+            raise ValueError(f"player {player} has {count} cards, more than {len(SPECIES)}")
+
+
+def _check_turn(state: State) -> None:
+    holders = [player for player, hand in enumerate(state.hands) if hand]
+    if holders and state.to_move not in holders:
+        raise ValueError(
+            f"player {state.to_move} is to move without a card, player {holders[0]} holds some"
+        )
+    all_turns = len(SPECIES) * state.num_players
+    if state.turn + state.cards_left > all_turns:
+        raise ValueError(
+            f"at turn {state.turn} of {all_turns} there cannot be {state.cards_left} cards to play"
+        )
+
+
+# Made here, where the checks of a Card exist.
+_HIDDEN_CARDS = tuple(Card(owner, HIDDEN) for owner in range(MAX_PLAYERS))

@@ -1,0 +1,215 @@
+"""Exact play against a belief about the opponent once no card is hidden any more.
+
+With empty decks the cards that a player has not seen are the other's hand: the rest of the game, at
+most eight turns, is searched to its end. `bb_sim.search.endgame_search` says for what.
+"""
+
+import numpy as np
+
+from libc.math cimport INFINITY
+from libc.stdint cimport uint8_t, uint64_t
+
+from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of
+from bb_sim.search.endgame_search cimport (
+    NUM_MODELS, Belief, Objective, Replies, Worth, find_replies, take_belief, value_of,
+)
+from bb_sim.rules.engine cimport (
+    ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, SCORING_POINTS, Game, legal_mask, popcount,
+)
+from bb_sim.rules.observation cimport OBSERVATION_SIZE
+
+from bb_sim.rules.actions import OPPONENTS, check_scoring
+
+MODELS = (*OPPONENTS, "best_reply")
+"""What the opponent may be; a belief has a weight for each, in this order."""
+
+cdef extern from *:
+    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
+
+cdef enum:
+    ROW = OBSERVATION_SIZE
+    POINTS_ZERO = 36
+    ANIMALS_ZERO = 12
+    STRENGTH_ZERO = 78
+
+
+# --- Rows ---------------------------------------------------------------------------------------
+
+
+cdef inline unsigned int set_at(const uint8_t* row, int offset) noexcept nogil:
+    return row[offset] | row[offset + 1] << 8
+
+
+cdef bint is_endgame_row(const uint8_t* row) noexcept nogil:
+    cdef uint64_t legal = legal_actions_of(row)
+    cdef int turn = row[13]
+    cdef int viewer = viewer_of(row)
+    cdef unsigned int hand = set_at(row, 4)
+    cdef unsigned int deck = set_at(row, 6)
+    cdef unsigned int unseen = set_at(row, 8)
+    cdef int own_cards = NUM_SPECIES - (turn + 1 - viewer) // 2
+    cdef int other_cards = NUM_SPECIES - (turn + viewer) // 2
+    cdef int in_hand = min(own_cards, HAND_SIZE) - (legal == 0 and deck != 0)
+    cdef Game g
+    if turn > 2 * NUM_SPECIES or other_cards > HAND_SIZE or (hand | deck | unseen) > ALL_SPECIES:
+        return False
+    if (hand & deck or popcount(unseen) != other_cards or popcount(hand) != in_hand
+            or popcount(hand | deck) != own_cards or popcount(deck) > 1):
+        return False
+    game_from_row(&g, row)
+    return legal == 0 or legal == legal_mask(&g)
+
+
+cdef void load(const uint8_t* row, const Worth* worth, Game* g, Objective* o) noexcept nogil:
+    cdef int viewer = viewer_of(row)
+    game_from_row(g, row)
+    # The last card of the viewer's deck is drawn after its turn; an afterstate comes before that.
+    if g.deck_set[viewer] and g.to_move == viewer:
+        g.deck[viewer][0] = trailing_zeros(g.deck_set[viewer])
+        g.deck_left[viewer] = 1
+    else:
+        g.hand[viewer] |= g.deck_set[viewer]
+        g.deck_set[viewer] = 0
+    o.worth, o.viewer = worth[0], viewer
+    o.margin = row[10] - POINTS_ZERO if worth.scoring == SCORING_POINTS else row[11] - ANIMALS_ZERO
+    o.strength = row[12] - STRENGTH_ZERO
+
+
+cdef void write_action_values(const uint8_t* row, const double* belief, const Worth* worth,
+                              double* values) noexcept nogil:
+    cdef Objective o
+    cdef Belief b
+    cdef Game g
+    cdef Replies replies
+    cdef double value
+    cdef int i, action
+    for action in range(NUM_ACTIONS):
+        values[action] = -INFINITY
+    load(row, worth, &g, &o)
+    take_belief(belief, &b)
+    find_replies(&g, legal_actions_of(row), &replies)
+    for i in range(replies.number):
+        value = value_of(&replies.games[i], &o, &b)
+        while replies.actions[i]:
+            values[trailing_zeros(replies.actions[i])] = value
+            replies.actions[i] &= replies.actions[i] - 1
+
+
+cdef double position_value(const uint8_t* row, const double* belief,
+                           const Worth* worth) noexcept nogil:
+    cdef Objective o
+    cdef Belief b
+    cdef Game g
+    load(row, worth, &g, &o)
+    take_belief(belief, &b)
+    return value_of(&g, &o, &b)
+
+
+# --- The face to Python -------------------------------------------------------------------------
+
+
+def _checked_rows(rows):
+    rows = np.ascontiguousarray(rows)
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != ROW:
+        raise ValueError(f"rows must be a uint8 array of shape [B, {ROW}]")
+    return rows
+
+
+cdef Worth worth_of(double margin_weight, double draw_reward, object scoring) except *:
+    """What results are worth.
+
+    Raises:
+      ValueError: a number is not finite, the weight is negative, or there is no such scoring.
+    """
+    cdef Worth worth
+    worth.scoring = check_scoring(scoring)
+    if not np.isfinite(margin_weight) or margin_weight < 0:
+        raise ValueError(f"margin_weight must be a number from 0 up, not {margin_weight!r}")
+    if not -1 <= draw_reward <= 1:
+        raise ValueError(f"draw_reward must be a number from -1 to 1, not {draw_reward!r}")
+    worth.margin_weight, worth.draw_reward = margin_weight, draw_reward
+    return worth
+
+
+def _checked(rows, belief):
+    """Rows and belief, checked."""
+    rows = _checked_rows(rows)
+    belief = np.ascontiguousarray(belief, np.float64)
+    if belief.shape != (len(rows), NUM_MODELS):
+        raise ValueError(f"belief must have the shape ({len(rows)}, {NUM_MODELS})")
+    if not np.isfinite(belief).all() or (belief < 0).any() or (belief.sum(axis=1) <= 0).any():
+        raise ValueError("a belief holds weights from 0 up, one at least above 0")
+    hidden = np.flatnonzero(~are_endgames(rows))
+    if hidden.size:
+        raise ValueError(f"row {hidden[0]} is no endgame: the viewer does not know all hands")
+    return rows, belief
+
+
+def are_endgames(rows):
+    """Where the viewer knows all cards: uint8 [B, 19] -> bool [B].
+
+    That is from turn 16 on. A last card in the viewer's own deck is known too, so it is from turn
+    15 on for the second player. Rows in which the viewer is not to move (afterstates) count alike.
+
+    Raises:
+      ValueError: `rows` is no such array.
+    """
+    rows = _checked_rows(rows)
+    cdef const uint8_t[:, ::1] given = rows
+    found = np.zeros(len(rows), np.uint8)
+    cdef uint8_t[::1] result = found
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(given.shape[0]):
+            result[i] = is_endgame_row(&given[i, 0])
+    return found.view(bool)
+
+
+def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
+    """The value of each action against a believed opponent, by search to the end of the game.
+
+    `B` denotes rows, `M` the models in the order of MODELS.
+
+    Args:
+      rows: uint8 [B, 19], observations that `are_endgames`; one without a legal action has none.
+      belief: float [B, M], weights of the models, which need not sum to 1.
+      margin_weight: weight of the margin, in points or by the scoring in animals, from 0 up.
+      scoring: `points` or `animals`.
+      draw_reward: the outcome of a draw, -1 to 1.
+
+    Returns:
+      float64 [B, 33], outcome + margin_weight * margin for the viewer, of the whole game; minus
+      infinity where an action is not legal.
+
+    Raises:
+      ValueError: an argument is none of these.
+    """
+    cdef Worth worth = worth_of(margin_weight, draw_reward, scoring)
+    rows, belief = _checked(rows, belief)
+    cdef const uint8_t[:, ::1] given = rows
+    cdef const double[:, ::1] beliefs = belief
+    values = np.empty((len(rows), NUM_ACTIONS))
+    cdef double[:, ::1] result = values
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(given.shape[0]):
+            write_action_values(&given[i, 0], &beliefs[i, 0], &worth, &result[i, 0])
+    return values
+
+
+def position_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
+    """The value of each row itself, whoever is to move: float64 [B].
+
+    Arguments and errors as for `endgame_values`.
+    """
+    cdef Worth worth = worth_of(margin_weight, draw_reward, scoring)
+    rows, belief = _checked(rows, belief)
+    cdef const uint8_t[:, ::1] given = rows
+    cdef const double[:, ::1] beliefs = belief
+    values = np.empty(len(rows))
+    cdef double[::1] result = values
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(given.shape[0]):
+            result[i] = position_value(&given[i, 0], &beliefs[i, 0], &worth)
+    return values

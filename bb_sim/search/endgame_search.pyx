@@ -1,0 +1,252 @@
+"""Expectimax to the end of a game without hidden cards, against a belief about the opponent.
+
+The viewer plays what maximises the expectation of
+
+    outcome (+1, -1, or what a draw is worth) + margin_weight * margin,
+
+the opponent is one of the named opponents or plays the best reply, and the viewer's belief about
+which of them it is follows Bayes' rule along every line of play. What the viewer sees of a turn is
+the position after it, so actions that lead to the same position count as one.
+
+The best reply is a fixed way to play, like the others: it draws uniformly among the actions with the
+lowest minimax value of the objective, that is the value if it goes on so and the viewer knows it.
+The value of a position is therefore its minimax value where the belief in the best reply is 1, never
+below that for another belief, and the value of the best response where the belief names one model.
+
+A model whose weight falls below 1e-4 is dropped, a reply less probable than 1e-6 is left out.
+"""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp
+
+from bb_sim.rules.engine cimport (
+    MAX_LEGAL_ACTIONS, NUM_ACTIONS, SCORING_POINTS, Game, is_decided, legal_mask, play, points_sum,
+    popcount, strength_sum,
+)
+from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
+from bb_sim.opponents.turn_score cimport NUM_OPPONENTS, RANDOM
+
+cdef extern from *:
+    """
+    #define BB_NEGLIGIBLE_WEIGHT 1e-4
+    #define BB_NEGLIGIBLE_REPLY 1e-6
+    #define BB_EQUAL_VALUES 1e-9
+    """
+    const double NEGLIGIBLE_WEIGHT "BB_NEGLIGIBLE_WEIGHT"
+    const double NEGLIGIBLE_REPLY "BB_NEGLIGIBLE_REPLY"
+    const double EQUAL_VALUES "BB_EQUAL_VALUES"
+    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
+
+cdef enum:
+    NAMED = (1 << NUM_OPPONENTS) - 1
+    ONLY_BEST_REPLY = 1 << BEST_REPLY
+
+
+# --- Positions ----------------------------------------------------------------------------------
+
+
+cdef double result_value(const Worth* worth, int difference, int margin) noexcept nogil:
+    cdef double outcome = (difference > 0) - (difference < 0)
+    if difference == 0:
+        outcome = worth.draw_reward
+    return outcome + worth.margin_weight * margin
+
+
+cdef inline double final_value(const Game* g, const Objective* o) noexcept nogil:
+    cdef int own = g.bar[o.viewer]
+    cdef int other = g.bar[1 - o.viewer]
+    cdef int margin = o.margin
+    cdef int difference
+    if o.worth.scoring == SCORING_POINTS:
+        margin += points_sum(own) - points_sum(other)
+        difference = margin
+    else:
+        margin += popcount(own) - popcount(other)
+        difference = margin
+        if difference == 0:
+            # A tie goes to the lower total strength.
+            difference = -(o.strength + strength_sum(own) - strength_sum(other))
+    return result_value(&o.worth, difference, margin)
+
+
+cdef inline bint same_position(const Game* one, const Game* two) noexcept nogil:
+    """Of two positions after a turn from the same one."""
+    return (memcmp(one.queue, two.queue, sizeof(one.queue)) == 0
+            and memcmp(one.hand, two.hand, sizeof(one.hand)) == 0
+            and memcmp(one.bar, two.bar, sizeof(one.bar)) == 0)
+
+
+cdef void find_replies(const Game* g, uint64_t legal, Replies* replies) noexcept nogil:
+    cdef int action, i
+    replies.number = 0
+    while legal:
+        action = trailing_zeros(legal)
+        legal &= legal - 1
+        replies.games[replies.number] = g[0]
+        play(&replies.games[replies.number], action)
+        i = 0
+        while not same_position(&replies.games[i], &replies.games[replies.number]):
+            i += 1
+        if i == replies.number:
+            replies.actions[i] = 0
+            replies.number += 1
+        replies.actions[i] |= <uint64_t>1 << action
+
+
+# --- The search ---------------------------------------------------------------------------------
+
+
+cdef double minimax(const Game* g, const Objective* o, double low, double high) noexcept nogil:
+    """The minimax value where it lies between the bounds, else a bound of it on the same side."""
+    cdef Replies replies
+    cdef double best, value
+    cdef int i
+    if is_decided(g):
+        return final_value(g, o)
+    find_replies(g, legal_mask(g), &replies)
+    if g.to_move == o.viewer:
+        best = -INFINITY
+        for i in range(replies.number):
+            best = max(best, minimax(&replies.games[i], o, max(low, best), high))
+            if best >= high:
+                break
+    else:
+        best = INFINITY
+        for i in range(replies.number):
+            best = min(best, minimax(&replies.games[i], o, low, min(high, best)))
+            if best <= low:
+                break
+    return best
+
+
+cdef double value_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil:
+    cdef Replies replies
+    cdef double best = -INFINITY
+    cdef int i
+    if is_decided(g):
+        return final_value(g, o)
+    if belief.models == ONLY_BEST_REPLY:
+        return minimax(g, o, -INFINITY, INFINITY)
+    find_replies(g, legal_mask(g), &replies)
+    if g.to_move != o.viewer:
+        return expected_value(g, o, belief, &replies)
+    for i in range(replies.number):
+        best = max(best, value_of(&replies.games[i], o, belief))
+    return best
+
+
+cdef double expected_value(const Game* g, const Objective* o, const Belief* belief,
+                           const Replies* replies) noexcept nogil:
+    """The value before a turn of the opponent."""
+    cdef double[NUM_MODELS][MAX_LEGAL_ACTIONS] chances     # of each reply
+    cdef double[MAX_LEGAL_ACTIONS] worst                    # minimax value of each reply
+    cdef double chance, value
+    cdef double total = 0.0
+    cdef double expectation = 0.0
+    cdef Belief later
+    cdef int i
+    if replies.number == 1:
+        return value_of(&replies.games[0], o, belief)
+    chances_of_named(g, replies, belief.models & NAMED, chances)
+    if belief.models >> BEST_REPLY:
+        chances_of_best_reply(o, replies, worst, chances[BEST_REPLY])
+    for i in range(replies.number):
+        chance = learn(belief, chances, i, &later)
+        if chance < NEGLIGIBLE_REPLY:
+            continue
+        if later.models == ONLY_BEST_REPLY:
+            value = worst[i]
+        else:
+            value = value_of(&replies.games[i], o, &later)
+        expectation += chance * value
+        total += chance
+    return expectation / total
+
+
+cdef void chances_of_named(const Game* g, const Replies* replies, unsigned int opponents,
+                           double[MAX_LEGAL_ACTIONS]* chances) noexcept nogil:
+    cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
+    cdef double[NUM_ACTIONS] probabilities
+    cdef unsigned int scoring = opponents & ~(1 << RANDOM)
+    cdef uint64_t legal = 0
+    cdef uint64_t actions
+    cdef int i, opponent
+    for i in range(replies.number):
+        legal |= replies.actions[i]
+        actions = replies.actions[i]
+        while actions and scoring:
+            score_turn_for(g, &replies.games[i], trailing_zeros(actions), scoring, scores)
+            actions &= actions - 1
+    while opponents:
+        opponent = trailing_zeros(opponents)
+        opponents &= opponents - 1
+        probabilities_of_scores(opponent, legal, &scores[opponent * NUM_ACTIONS], probabilities)
+        for i in range(replies.number):
+            actions = replies.actions[i]
+            chances[opponent][i] = 0.0
+            while actions:
+                chances[opponent][i] += probabilities[trailing_zeros(actions)]
+                actions &= actions - 1
+
+
+cdef void chances_of_best_reply(const Objective* o, const Replies* replies, double* values,
+                                double* chances) noexcept nogil:
+    cdef double best = INFINITY
+    cdef int number = 0
+    cdef int i
+    for i in range(replies.number):
+        # Exact where it is at most the best so far, hence for all that are tied in the end.
+        values[i] = minimax(&replies.games[i], o, -INFINITY, best + 2 * EQUAL_VALUES)
+        best = min(best, values[i])
+    for i in range(replies.number):
+        number += popcount(replies.actions[i]) * (values[i] <= best + EQUAL_VALUES)
+    for i in range(replies.number):
+        chances[i] = 0.0
+        if values[i] <= best + EQUAL_VALUES:
+            chances[i] = <double>popcount(replies.actions[i]) / number
+
+
+# --- Belief -------------------------------------------------------------------------------------
+
+
+cdef double learn(const Belief* belief, double[MAX_LEGAL_ACTIONS]* chances, int reply,
+                  Belief* later) noexcept nogil:
+    """Writes the belief after a reply (Bayes' rule); returns how probable the reply was."""
+    cdef unsigned int models = belief.models
+    cdef double chance = 0.0
+    cdef int model
+    while models:
+        model = trailing_zeros(models)
+        models &= models - 1
+        later.weights[model] = belief.weights[model] * chances[model][reply]
+        chance += later.weights[model]
+    keep_what_matters(belief.models, chance, later)
+    return chance
+
+
+cdef void keep_what_matters(unsigned int models, double total, Belief* belief) noexcept nogil:
+    """Drops models of negligible weight, of weights with a known sum, and makes the sum 1."""
+    cdef unsigned int left = models
+    cdef double kept = 0.0
+    cdef int model
+    belief.models = 0
+    while left:
+        model = trailing_zeros(left)
+        left &= left - 1
+        if belief.weights[model] > NEGLIGIBLE_WEIGHT * total:
+            belief.models |= 1 << model
+            kept += belief.weights[model]
+    left = belief.models
+    while left:
+        belief.weights[trailing_zeros(left)] /= kept
+        left &= left - 1
+
+
+cdef void take_belief(const double* weights, Belief* belief) noexcept nogil:
+    cdef double total = 0.0
+    cdef int model
+    for model in range(NUM_MODELS):
+        belief.weights[model] = weights[model]
+        total += weights[model]
+    keep_what_matters((1 << NUM_MODELS) - 1, total, belief)

@@ -1,0 +1,374 @@
+"""Candidate actions played on in sampled worlds, for thousands of positions a call.
+
+One simulation is a world (see `bb_sim.search.worlds`), a candidate action in it with the draw, the
+opponent's reply with its draw, and perhaps more moves of both. Where the result is final then, it is
+exact; elsewhere the mover's next decision row is what a network has to judge. All candidates of a
+position are played in the same worlds, so that luck cancels out of their differences. Equal rows of
+a position are written once: late in a game there are few.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy, memset
+
+from bb_sim.rules.afterstates cimport legal_actions_of, viewer_of
+from bb_sim.search.endgame cimport is_endgame_row, position_value
+from bb_sim.search.endgame_search cimport Worth
+from bb_sim.rules.engine cimport NUM_ACTIONS, Game, play, popcount
+from bb_sim.rules.observation cimport OBSERVATION_SIZE
+from bb_sim.search.simulation cimport (
+    ALL_MODELS, ASKED_MODEL, Simulation, play_reply, settle, write_movers_row,
+)
+from bb_sim.search.worlds cimport draw_model, make_world
+
+from bb_sim.rules.actions import OPPONENTS, check_scoring
+
+cdef extern from *:
+    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
+
+cdef enum:
+    ROW = OBSERVATION_SIZE
+    FIRST_EXACT_TURN = 17           # from here on a search to the end takes microseconds
+
+cdef enum:                      # who is to move in the simulations
+    IDLE
+    OPPONENTS_TURN
+    OPPONENTS_ASKED             # the same, and the network model's rows are written
+    MOVERS_TURN
+
+# Opponent models: the named ones in the order of OPPONENTS, then the network that is asked.
+NUM_MODELS = ALL_MODELS
+NETWORK_MODEL = ASKED_MODEL
+# Rows without hidden cards are worth what a search to the end of the game says from this turn on.
+EXACT_FROM = FIRST_EXACT_TURN
+if len(OPPONENTS) != NETWORK_MODEL:
+    raise ImportError("the opponent models do not fit the named opponents")
+
+
+cdef class Simulator:
+    """Room for up to `capacity` simulations at once.
+
+    `B` denotes positions, `U` rows of the moment, `M` = 11 opponent models.
+
+    `begin` plays the candidates. `reply` plays the opponents' answers, after `opponent_rows` where a
+    network may be the opponent, and leaves the decisions that the movers meet then. `advance` plays
+    these decisions, and `reply` follows again; or `sums` ends it. Every simulation is a function of
+    its position's row, seed, belief and number of the world, and of the decisions that are given for
+    rows, whatever else is played at the same time.
+
+    Args:
+      capacity: number of simulations.
+      scoring: "points" or "animals".
+      margin_weight: final results are worth outcome + margin_weight * margin.
+      draw_reward: the outcome of a draw, beside 1 for a win and -1 for a loss.
+
+    Attributes:
+      capacity: number of simulations.
+      rows: uint8 [capacity, 19]; the first U are the rows of the moment.
+
+    Raises:
+      ValueError: an argument is out of range, or arrays do not fit.
+    """
+
+    cdef readonly Py_ssize_t capacity
+    cdef readonly object rows
+    cdef Worth _worth
+    cdef uint8_t[:, ::1] _rows
+    cdef Py_ssize_t _num_rows, _table_size
+    cdef int _stage
+    cdef int32_t* _table        # places of rows, by their hash
+    cdef Simulation* _simulations
+    cdef Simulation* _end
+    cdef int32_t* _positions    # of the rows
+    cdef const uint8_t[:, ::1] _observations
+    cdef const uint64_t[::1] _candidates, _seeds
+    cdef const int32_t[::1] _first_worlds, _num_worlds
+    cdef const float[:, ::1] _beliefs       # cumulative
+    cdef const double[:, ::1] _shares
+
+    def __cinit__(self, capacity, *args, **kwargs):
+        if not 1 <= capacity <= 1 << 24:
+            raise ValueError(f"capacity must lie between 1 and {1 << 24}, not {capacity}")
+        self.capacity = capacity
+        self._table_size = table_size_for(capacity)
+        self._table = <int32_t*> malloc(self._table_size * sizeof(int32_t))
+        self._simulations = <Simulation*> malloc(capacity * sizeof(Simulation))
+        self._positions = <int32_t*> malloc(capacity * sizeof(int32_t))
+        if not (self._table and self._simulations and self._positions):
+            raise MemoryError(f"no memory for {capacity} simulations")
+
+    def __dealloc__(self):
+        free(self._table)
+        free(self._simulations)
+        free(self._positions)
+
+    def __init__(self, capacity, scoring="points", margin_weight=0.02, draw_reward=0.0):
+        if capacity != self.capacity:
+            raise ValueError(f"this simulator has room for {self.capacity} simulations for good")
+        self._worth.scoring = check_scoring(scoring)
+        self._worth.margin_weight = margin_weight
+        self._worth.draw_reward = draw_reward
+        self.rows = np.zeros((capacity, ROW), np.uint8)
+        self._rows = self.rows
+        self._stage = IDLE
+
+    def begin(self, observations, candidates, seeds, first_worlds, num_worlds, beliefs):
+        """Plays each candidate of each position in each of its worlds.
+
+        Args:
+          observations: uint8 [B, 19], decision rows.
+          candidates: uint64 [B], bit a is set for each legal action a to be tried.
+          seeds: uint64 [B], of the worlds.
+          first_worlds, num_worlds: int32 [B], which worlds of each position are played.
+          beliefs: float32 [B, M], the shares of the opponent models, at least one above 0 each.
+        """
+        size = len(observations)
+        self._stage = IDLE
+        shares = checked("beliefs", beliefs, np.float32, (size, NUM_MODELS))
+        sums = np.cumsum(shares, axis=1)
+        if not (np.isfinite(sums).all() and (shares >= 0).all() and (sums[:, -1] > 0).all()):
+            raise ValueError("beliefs must be shares of at least 0, not all of them 0")
+        arrays = (
+            checked("observations", observations, np.uint8, (size, ROW)),
+            checked("candidates", candidates, np.uint64, (size,)),
+            checked("seeds", seeds, np.uint64, (size,)),
+            checked("first_worlds", first_worlds, np.int32, (size,)),
+            checked("num_worlds", num_worlds, np.int32, (size,)),
+            sums,
+            shares.astype(np.float64),
+        )
+        if size and (arrays[3].min() < 0 or arrays[4].min() < 0):
+            raise ValueError("first_worlds and num_worlds must not be negative")
+        (self._observations, self._candidates, self._seeds, self._first_worlds, self._num_worlds,
+         self._beliefs, self._shares) = arrays
+        cdef Py_ssize_t simulations = 0
+        cdef Py_ssize_t b
+        for b in range(self._candidates.shape[0]):
+            if self._candidates[b] & ~legal_actions_of(&self._observations[b, 0]):
+                raise ValueError(f"the candidates of position {b} are not all legal")
+            simulations += popcount(self._candidates[b]) * <Py_ssize_t> self._num_worlds[b]
+        if simulations > self.capacity:
+            raise ValueError(f"{simulations} simulations exceed the capacity of {self.capacity}")
+        with nogil:
+            self._begin()
+        self._num_rows = 0
+        self._stage = OPPONENTS_TURN
+
+    def opponent_rows(self):
+        """Writes what the network model sees where it has to reply.
+
+        Returns:
+          U.
+        """
+        self._require(OPPONENTS_TURN)
+        with nogil:
+            self._write_rows(True)
+        self._stage = OPPONENTS_ASKED
+        return self._num_rows
+
+    def reply(self, policies=None):
+        """Plays the opponents' replies.
+
+        Args:
+          policies: float32 [U, 33], the network's probabilities of the actions in the rows that
+            `opponent_rows` wrote; not needed where no belief has a share for it.
+
+        Returns:
+          U: `rows[:U]` are the decisions that the movers meet then.
+        """
+        cdef const float[:, ::1] probabilities
+        cdef const float* first = NULL
+        if policies is not None:
+            self._require(OPPONENTS_ASKED)
+            probabilities = checked("policies", policies, np.float32, (self._num_rows, NUM_ACTIONS))
+            if self._num_rows:
+                first = &probabilities[0, 0]
+        else:
+            self._require(OPPONENTS_TURN)
+            sums = np.asarray(self._beliefs)
+            if (sums[:, NETWORK_MODEL] > sums[:, NETWORK_MODEL - 1]).any():
+                raise ValueError("policies are needed where the network may be the opponent")
+        with nogil:
+            self._reply(first)
+            self._write_rows(False)
+        self._stage = MOVERS_TURN
+        return self._num_rows
+
+    def advance(self, actions):
+        """Plays the movers' decisions.
+
+        Args:
+          actions: uint8 [U], a legal one for each row that `reply` wrote.
+        """
+        self._require(MOVERS_TURN)
+        cdef const uint8_t[::1] chosen = checked("actions", actions, np.uint8, (self._num_rows,))
+        cdef Py_ssize_t i
+        for i in range(chosen.shape[0]):
+            if chosen[i] >= NUM_ACTIONS or not legal_actions_of(&self._rows[i, 0]) >> chosen[i] & 1:
+                raise ValueError(f"action {chosen[i]} is not legal in row {i}")
+        with nogil:
+            self._advance(chosen)
+        self._stage = OPPONENTS_TURN
+
+    def sums(self, values):
+        """Sums over the worlds.
+
+        Args:
+          values: float32 [U], of the rows that `reply` wrote. Where a row is an endgame (see
+            `bb_sim.search.endgame`) from turn `EXACT_FROM` on, its exact value takes their place.
+
+        Returns:
+          float64 [B, 33]: of each candidate the sum of the values and final results; elsewhere 0.
+        """
+        self._require(MOVERS_TURN)
+        cdef float[::1] judged = checked("values", values, np.float32, (self._num_rows,)).copy()
+        totals = np.zeros((self._candidates.shape[0], NUM_ACTIONS))
+        cdef double[:, ::1] result = totals
+        cdef const Simulation* simulation = self._simulations
+        cdef Py_ssize_t b, w
+        cdef uint64_t actions
+        with nogil:
+            self._solve_endgames(judged)
+            for b in range(self._candidates.shape[0]):
+                for w in range(self._num_worlds[b]):
+                    actions = self._candidates[b]
+                    while actions:
+                        result[b, trailing_zeros(actions)] += (
+                            simulation.result if simulation.is_final else judged[simulation.place]
+                        )
+                        actions &= actions - 1
+                        simulation += 1
+        return totals
+
+    def _require(self, int stage):
+        if self._stage != stage:
+            raise ValueError("begin, opponent_rows, reply, advance and sums come in this order")
+
+    cdef void _solve_endgames(self, float[::1] values) noexcept nogil:
+        """Puts exact values in the place of the network's."""
+        cdef const uint8_t* row
+        cdef Py_ssize_t i
+        for i in range(self._num_rows):
+            row = &self._rows[i, 0]
+            if row[13] >= FIRST_EXACT_TURN and is_endgame_row(row):
+                values[i] = position_value(
+                    row, &self._shares[self._positions[i], 0], &self._worth
+                )
+
+    cdef void _begin(self) noexcept nogil:
+        cdef Game world
+        cdef const uint8_t* row
+        cdef Simulation* simulation = self._simulations
+        cdef Py_ssize_t b, w
+        cdef uint64_t actions
+        cdef int viewer, model
+        for b in range(self._candidates.shape[0]):
+            row = &self._observations[b, 0]
+            viewer = viewer_of(row)
+            for w in range(self._first_worlds[b], self._first_worlds[b] + self._num_worlds[b]):
+                make_world(&world, row, self._seeds[b], w)
+                model = draw_model(&self._beliefs[b, 0], ALL_MODELS, self._seeds[b], w)
+                actions = self._candidates[b]
+                while actions:
+                    simulation.game = world
+                    simulation.position = b
+                    simulation.viewer = viewer
+                    simulation.model = model
+                    play(&simulation.game, trailing_zeros(actions))
+                    self._settle(simulation)
+                    actions &= actions - 1
+                    simulation += 1
+        self._end = simulation
+
+    cdef void _reply(self, const float* policies) noexcept nogil:
+        cdef Simulation* simulation = self._simulations
+        cdef const float* policy
+        while simulation < self._end:
+            if not simulation.is_final:
+                policy = NULL
+                if simulation.model == ASKED_MODEL:
+                    policy = policies + simulation.place * <Py_ssize_t> NUM_ACTIONS
+                play_reply(simulation, policy)
+                self._settle(simulation)
+            simulation += 1
+
+    cdef inline void _settle(self, Simulation* simulation) noexcept nogil:
+        settle(simulation, &self._observations[simulation.position, 0], &self._worth)
+
+    cdef void _advance(self, const uint8_t[::1] actions) noexcept nogil:
+        cdef Simulation* simulation = self._simulations
+        while simulation < self._end:
+            if not simulation.is_final:
+                play(&simulation.game, actions[simulation.place])
+                self._settle(simulation)
+            simulation += 1
+
+    cdef void _write_rows(self, bint for_network) noexcept nogil:
+        """Writes the rows of those to move, of the network model's turns alone or of all."""
+        cdef Simulation* simulation = self._simulations
+        cdef Py_ssize_t first_row = 0
+        cdef Py_ssize_t slots = 2
+        cdef int position = -1
+        self._num_rows = 0
+        memset(self._table, 0xFF, self._table_size * sizeof(int32_t))
+        while simulation < self._end:
+            if simulation.position != position:
+                position = simulation.position
+                first_row = self._num_rows
+                slots = table_size_for(
+                    popcount(self._candidates[position]) * self._num_worlds[position]
+                )
+            if not simulation.is_final and (simulation.model == ASKED_MODEL or not for_network):
+                write_movers_row(
+                    &simulation.game, simulation.viewer, &self._observations[position, 0],
+                    &self._rows[self._num_rows, 0],
+                )
+                simulation.place = self._place_of_last_row(first_row, slots)
+                self._positions[simulation.place] = position
+            simulation += 1
+
+    cdef int32_t _place_of_last_row(self, Py_ssize_t first_row, Py_ssize_t slots) noexcept nogil:
+        """Keeps the row just written unless its position has an equal one; returns its place."""
+        cdef const uint8_t* row = &self._rows[self._num_rows, 0]
+        cdef uint64_t slot = hash_of(row) & (slots - 1)
+        cdef int32_t place
+        while True:
+            place = self._table[slot]
+            # What an earlier position left here counts as empty.
+            if place < first_row:
+                self._table[slot] = self._num_rows
+                self._num_rows += 1
+                return self._table[slot]
+            if memcmp(&self._rows[place, 0], row, ROW) == 0:
+                return place
+            slot = (slot + 1) & (slots - 1)
+
+
+def checked(name, array, dtype, shape):
+    """The array, contiguous. ValueError where it has another type or shape."""
+    array = np.ascontiguousarray(array)
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"{name} must be a {np.dtype(dtype).name} array of shape {shape}")
+    return array
+
+
+cdef Py_ssize_t table_size_for(Py_ssize_t rows) noexcept nogil:
+    """A power of two of at least twice the rows, so that searches in the table end soon."""
+    cdef Py_ssize_t size = 2
+    while size < 2 * rows:
+        size *= 2
+    return size
+
+
+cdef inline uint64_t hash_of(const uint8_t* row) noexcept nogil:
+    cdef uint64_t a, b
+    cdef uint64_t c = 0
+    memcpy(&a, row, 8)
+    memcpy(&b, row + 8, 8)
+    memcpy(&c, row + 16, 3)
+    a = (a ^ (b * <uint64_t>0xFF51AFD7ED558CCD)) + c * <uint64_t>0xC4CEB9FE1A85EC53
+    a ^= a >> 32
+    a *= <uint64_t>0x9E3779B97F4A7C15
+    return a >> 32

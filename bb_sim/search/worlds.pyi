@@ -1,0 +1,6 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from bb_sim.rules.state import State
+
+def sample_worlds(observation: NDArray[np.uint8], seed: int, count: int) -> list[State]: ...

@@ -1,6 +1,0 @@
-import numpy as np
-from numpy.typing import NDArray
-
-from bb_sim.state import State
-
-def sample_worlds(observation: NDArray[np.uint8], seed: int, count: int) -> list[State]: ...
