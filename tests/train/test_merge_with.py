@@ -8,7 +8,7 @@ import pytest
 
 from bb_jax import CheckpointError, load_policy
 from bb_jax.networks import evaluate
-from tests.jax.games import random_positions
+from tests.bb_jax.games import random_positions
 from tests.train.processes import tree
 from tests.train.running import metrics, train, train_struck, write_config
 from train import checkpoints

@@ -19,7 +19,7 @@ from bb_jax import (
 )
 from bb_jax.learner_state import init_state
 from bb_jax.optimizer import make_optimizer
-from tests.jax.games import (
+from tests.bb_jax.games import (
     ALL_PLIES,
     TINY_MLP,
     legal_of,

@@ -8,7 +8,7 @@ import pytest
 
 import bb_sim
 from bb_sim import SPECIES, action_id
-from tests.sim.openspiel_states import HISTORY, random_state
+from tests.bb_sim.interfaces.openspiel_states import HISTORY, random_state
 
 pytest.importorskip("pyspiel", reason="the extra `openspiel` is not installed")
 import pyspiel

@@ -23,7 +23,7 @@ def _start(
     }
     arguments = [str(argument) for argument in (output, num_devices, network, *process)]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.jax.device_program", *arguments], cwd=ROOT, env=environment
+        [sys.executable, "-m", "tests.bb_jax.device_program", *arguments], cwd=ROOT, env=environment
     )
 
 

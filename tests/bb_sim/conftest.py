@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sim.bad_input import some_batch, states_of
+from tests.bb_sim.bad_input import some_batch, states_of
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from bb_jax.search import Beliefs, Search, SearchConfig
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
-from tests.jax.games import tiny_network
+from tests.bb_jax.games import tiny_network
 
 
 def beliefs_after(

@@ -12,7 +12,7 @@ import pytest
 
 from bb_sim import OPPONENTS, Action, Card, GameBatch, State, c_state_to_python
 from bb_sim.opponents.choice import opponent_scores
-from tests.sim.positions import parsed, position
+from tests.bb_sim.positions import parsed, position
 
 HEURISTICS = ("heuristic", "aggressive", "defensive", "queue", "skunk", "noisy")
 OUTCOME_OPPONENTS = ("outcome_heuristic", "distilled_outcome")

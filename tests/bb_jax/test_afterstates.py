@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bb_jax import make_greedy_policy, make_policy_step
 from bb_jax.afterstates import evaluate_positions, logits_of_scores, make_afterstates, room_for
 from bb_jax.networks import evaluate
-from tests.jax.games import (
+from tests.bb_jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
     ALL_PLIES,

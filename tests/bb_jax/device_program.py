@@ -19,7 +19,7 @@ if len(sys.argv) > 4:
 
 from bb_jax import Hyper, LearnerState, PPOConfig, Rollout, make_policy_step, make_update
 from bb_jax.optimizer import make_optimizer
-from tests.jax.games import AFTERSTATE_MLP, TINY_MLP, self_play, tiny_network
+from tests.bb_jax.games import AFTERSTATE_MLP, TINY_MLP, self_play, tiny_network
 
 
 def main() -> None:

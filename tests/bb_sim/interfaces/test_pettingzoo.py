@@ -11,7 +11,7 @@ import pytest
 
 import bb_sim
 from bb_sim import ACTIONS, NUM_ACTIONS, action_id, decode_observation
-from tests.sim.bad_input import NO_INTEGERS
+from tests.bb_sim.bad_input import NO_INTEGERS
 
 pytest.importorskip("pettingzoo", reason="the extra `pettingzoo` is not installed")
 from pettingzoo.test import api_test, seed_test

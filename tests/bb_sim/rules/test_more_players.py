@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import bb_sim
 from bb_sim import Card, GameBatch, State, action_id, c_state_to_python
-from tests.sim.test_properties import positions
+from tests.bb_sim.rules.test_properties import positions
 
 MORE_PLAYERS = st.integers(3, 4)
 

@@ -9,7 +9,7 @@ import pytest
 
 from bb_jax import NetworkConfig, build_network, features, init_params, networks
 from bb_jax.networks import AttentionLayer
-from tests.jax.games import TINY_MLP, TINY_TRANSFORMER, random_positions, tiny_network
+from tests.bb_jax.games import TINY_MLP, TINY_TRANSFORMER, random_positions, tiny_network
 
 evaluate = jax.jit(networks.evaluate, static_argnums=0)
 ROWS = jnp.array(random_positions(10))

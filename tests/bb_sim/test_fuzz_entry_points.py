@@ -14,7 +14,7 @@ from bb_sim.opponents.choice import (
     play_opponents,
     select_opponent_action_from,
 )
-from tests.sim.bad_input import (
+from tests.bb_sim.bad_input import (
     BAD_INDICES,
     BAD_OPPONENTS,
     BAD_PLAYERS,

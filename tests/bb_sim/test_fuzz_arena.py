@@ -11,7 +11,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
-from tests.sim.bad_input import BAD_SCORINGS, NO_INTEGERS, assert_refused, read_only
+from tests.bb_sim.bad_input import BAD_SCORINGS, NO_INTEGERS, assert_refused, read_only
 
 ROOT = Path(__file__).resolve().parents[2]
 S, G = 3, 8

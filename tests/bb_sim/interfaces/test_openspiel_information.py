@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bb_sim import ACTIONS, SPECIES, Action, Card, action_id
-from tests.sim.openspiel_states import (
+from tests.bb_sim.interfaces.openspiel_states import (
     HISTORY,
     PrivateInfo,
     observer,

@@ -7,7 +7,7 @@ import pytest
 from bb_jax import features, legal_mask
 from bb_sim import SPECIES, action_id, decode_observation
 from bb_sim.rules.afterstates import expand_afterstates
-from tests.jax.games import legal_of, random_positions
+from tests.bb_jax.games import legal_of, random_positions
 
 ROWS = random_positions(10)
 VIEWS = [decode_observation(row) for row in ROWS]

@@ -10,7 +10,7 @@ import pytest
 from bb_jax import NetworkConfig
 from bb_jax.merging import merge_learners
 from bb_jax.networks import build_network, evaluate, init_params
-from tests.jax.games import random_positions, tiny_network
+from tests.bb_jax.games import random_positions, tiny_network
 
 ROWS = jnp.array(random_positions(4))
 SEPARATE = pytest.mark.parametrize("separate", [True, False])

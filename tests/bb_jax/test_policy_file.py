@@ -20,7 +20,7 @@ from bb_jax import (
     save_policy,
 )
 from bb_jax.networks import evaluate
-from tests.jax.games import (
+from tests.bb_jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
     TINY_MLP,

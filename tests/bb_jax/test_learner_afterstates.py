@@ -11,7 +11,7 @@ from bb_jax import Hyper, LearnerState, PPOConfig, Rollout, make_policy_step, ma
 from bb_jax.learner_state import init_state
 from bb_jax.networks import MARGIN_UNIT, build_network, evaluate
 from bb_jax.optimizer import make_optimizer
-from tests.jax.games import (
+from tests.bb_jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
     ALL_PLIES,

@@ -8,7 +8,7 @@ import pytest
 from bb_jax import make_greedy_policy, make_policy_step, replicate
 from bb_jax.distributions import masked_log_softmax
 from bb_jax.networks import evaluate
-from tests.jax.games import ALL_PLIES, legal_of, random_positions, tiny_network
+from tests.bb_jax.games import ALL_PLIES, legal_of, random_positions, tiny_network
 
 NETWORK, PARAMS = tiny_network()
 ROWS = random_positions(12)

@@ -19,7 +19,7 @@ from bb_sim.opponents.choice import (
     play_opponents,
     select_opponent_action_from,
 )
-from tests.sim.positions import parsed, position
+from tests.bb_sim.positions import parsed, position
 
 # The choice
 

@@ -10,7 +10,7 @@ import pytest
 
 from bb_jax import PPOConfig
 from bb_jax.losses import Batch, policy_mask, ppo_loss
-from tests.jax.games import legal_of, random_positions
+from tests.bb_jax.games import legal_of, random_positions
 
 ROWS = random_positions(2)[:40]
 LEGAL = legal_of(ROWS)

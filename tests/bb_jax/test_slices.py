@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bb_jax.networks import evaluate
 from bb_jax.slices import Room, count_rows, evaluate_slice, room_of, take_slice
 from bb_sim.rules.afterstates import expand_afterstates
-from tests.jax.games import (
+from tests.bb_jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
     SEPARATE_AFTERSTATE_MLP,

@@ -14,7 +14,7 @@ from bb_jax.search.halving import keep_better_half, num_rounds, worlds_until
 from bb_sim.rules.afterstates import expand_afterstates
 from bb_sim.search.endgame import are_endgames, endgame_values
 from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
-from tests.jax.games import legal_of, random_positions, tiny_network
+from tests.bb_jax.games import legal_of, random_positions, tiny_network
 
 
 def beliefs_of(count: int, model: int | None = None) -> np.ndarray:
