@@ -4,6 +4,13 @@
 games at once on C structs.
 """
 
+from bb_sim.arena import EXTERNAL, NO_DECISION, Arena
+from bb_sim.opponents.choice import (
+    best_actions,
+    opponent_scores,
+    play_opponents,
+    select_opponent_action_from,
+)
 from bb_sim.rules.actions import (
     ACTIONS,
     NUM_ACTIONS,
@@ -14,7 +21,6 @@ from bb_sim.rules.actions import (
     Action,
     action_id,
 )
-from bb_sim.arena import EXTERNAL, NO_DECISION, Arena
 from bb_sim.rules.batch import (
     NO_MOVE,
     GameBatch,
@@ -32,12 +38,6 @@ from bb_sim.rules.game import (
     scores,
     step,
     winner,
-)
-from bb_sim.opponents.choice import (
-    best_actions,
-    opponent_scores,
-    play_opponents,
-    select_opponent_action_from,
 )
 from bb_sim.rules.rendering import OBSERVATION_SIZE, ObservationView, decode_observation, render
 from bb_sim.rules.state import HIDDEN, Card, State

@@ -1,7 +1,7 @@
-"""Matches between players, their ratings, and what is known about a run's checkpoints.
+"""Evaluation: matches, the statistics of their results, and reports.
 
-`eval.matches` plays, `eval.players` says who can play, `eval.paired` and `eval.ratings` compare,
-`eval.manifest` keeps what was found; `eval.main`, `eval.tournament`, `eval.backfill` and
-`eval.report` are the command lines. Nothing is imported here: `eval.agents` alone is light enough
-for a worker.
+The wings, each of which imports only those before it: `runs` knows the files of a run's folder,
+`matches` plays, `statistics` compares and rates, `report` shows. The commands on top are
+`eval.main`, `eval.tournament`, `eval.backfill` and `eval.report`. Nothing is imported here, so that
+a worker process can import `eval.matches.agents` without JAX.
 """

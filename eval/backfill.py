@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
 from eval.command_line import (
     Parser,
@@ -22,8 +23,11 @@ from eval.command_line import (
     show,
     start_jax,
 )
-from eval.errors import EvaluationError
-from eval.manifest import (
+from eval.matches.match import check_games
+from eval.matches.players import NamedPlayer, network_player
+from eval.matches.resumable import PartialResults, play_in_parts
+from eval.runs.layout import find_run, refuse_shipped
+from eval.statistics.manifest import (
     COMPLETE,
     Entry,
     policy_files,
@@ -33,11 +37,7 @@ from eval.manifest import (
     record_failure,
     update_manifest,
 )
-from eval.matches import check_games
-from eval.players import NamedPlayer, network_player
-from eval.resumable import PartialResults, play_in_parts
-from eval.run_reading import find_run, refuse_shipped
-from eval.strength import strength_of
+from eval.statistics.strength import strength_of
 
 MODULE = "eval.backfill"
 SOURCE = "backfill"

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from bb_jax.devices import DEVICES, DeviceError, select_devices
-from eval.errors import EvaluationError
-from eval.json_file import timestamp as timestamp
-from eval.matches import OnProgress
+from bb_jax.errors import EvaluationError
+from bb_jax.files import timestamp as timestamp
+from eval.matches.match import OnProgress
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130

@@ -16,11 +16,17 @@ from typing import Any
 
 from rich.table import Table
 
+from bb_jax.errors import EvaluationError
+from bb_jax.files import timestamp, write_json
 from bb_sim import OPPONENTS
 from eval.command_line import checkpoint_errors, games_bar, note, show
-from eval.errors import EvaluationError
-from eval.json_file import timestamp, write_json
-from eval.manifest import (
+from eval.matches.match import MatchResult
+from eval.matches.players import NamedPlayer, Player, network_player
+from eval.matches.resumable import PartialResults, play_in_parts
+from eval.matches.streams import pair_stream
+from eval.report.table import plain_text
+from eval.runs.layout import find_run, read_object, refuse_shipped
+from eval.statistics.manifest import (
     COMPLETE,
     Entry,
     missing_entry,
@@ -29,14 +35,8 @@ from eval.manifest import (
     read_manifest,
     update_manifest,
 )
-from eval.matches import MatchResult
-from eval.players import NamedPlayer, Player, network_player
-from eval.ratings import Ratings, fit_ratings
-from eval.reference import named_ratings
-from eval.resumable import PartialResults, play_in_parts
-from eval.run_reading import find_run, read_object, refuse_shipped
-from eval.streams import pair_stream
-from eval.table import plain_text
+from eval.statistics.ratings import Ratings, fit_ratings
+from eval.statistics.reference import named_ratings
 
 LADDER = "ladder.json"
 # Checkpoints before it that each one meets.

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bb_jax.errors import EvaluationError
+from bb_jax.files import check_writable, timestamp, write_json
 from bb_jax.search.config import SearchConfig, parse_search
 from eval.command_line import (
     Parser,
@@ -27,11 +29,8 @@ from eval.command_line import (
     show,
     start_jax,
 )
-from eval.errors import EvaluationError
-from eval.json_file import check_writable, timestamp, write_json
-from eval.matches import MatchResult, check_games
-from eval.paired import Comparison, compare, swap_variance_ratio
-from eval.players import (
+from eval.matches.match import MatchResult, check_games
+from eval.matches.players import (
     Player,
     common_scoring,
     make_player,
@@ -39,9 +38,10 @@ from eval.players import (
     search_player,
     split_specifications,
 )
-from eval.resumable import PartialResults, play_in_parts
-from eval.strength import strength_of
-from eval.table import render_comparisons, render_results
+from eval.matches.resumable import PartialResults, play_in_parts
+from eval.report.table import render_comparisons, render_results
+from eval.statistics.paired import Comparison, compare, swap_variance_ratio
+from eval.statistics.strength import strength_of
 
 MODULE = "eval.main"
 DEFAULT_GAMES = 2000

@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bb_jax.errors import EvaluationError
+from bb_jax.files import check_writable, timestamp, write_json
 from bb_sim import SCORINGS
 from eval.command_line import (
     Parser,
@@ -26,15 +28,19 @@ from eval.command_line import (
     show,
     start_jax,
 )
-from eval.cross_table import render_cross_table, render_ratings
-from eval.errors import EvaluationError
-from eval.json_file import check_writable, timestamp, write_json
-from eval.matches import MatchResult, OnProgress, check_games
-from eval.players import NamedPlayer, Player, common_scoring, make_player, split_specifications
-from eval.ratings import Ratings, fit_ratings
-from eval.resumable import PartialResults, play_in_parts
-from eval.streams import pair_stream
-from eval.table import TABLE_WIDTH
+from eval.matches.match import MatchResult, OnProgress, check_games
+from eval.matches.players import (
+    NamedPlayer,
+    Player,
+    common_scoring,
+    make_player,
+    split_specifications,
+)
+from eval.matches.resumable import PartialResults, play_in_parts
+from eval.matches.streams import pair_stream
+from eval.report.cross_table import render_cross_table, render_ratings
+from eval.report.table import TABLE_WIDTH
+from eval.statistics.ratings import Ratings, fit_ratings
 
 MODULE = "eval.tournament"
 DEFAULT_GAMES = 2000
@@ -61,7 +67,7 @@ def play_round_robin(
       on_progress: called with (games finished, games in all).
 
     Raises:
-      EvaluationError: as in `eval.matches.play_pairings`.
+      EvaluationError: as in `eval.matches.match.play_pairings`.
     """
     pairings = list(itertools.combinations(players, 2))
     return play_in_parts(

@@ -23,7 +23,7 @@ from orbax.checkpoint import checkpoint_managers
 from orbax.checkpoint.options import MultiprocessingOptions
 
 from bb_jax import CheckpointError
-from eval.json_file import replace_file
+from bb_jax.files import replace_file
 
 _LOG = logging.getLogger("train")
 _METRIC = "mean_win_rate"

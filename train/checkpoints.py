@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bb_jax.errors import EvaluationError
 from eval.command_line import EXIT_BAD_INPUT, checkpoint_errors, run_command, show
-from eval.errors import EvaluationError
 
 MODULE = "train.checkpoints"
 
@@ -107,7 +107,7 @@ def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
 
 def _training_time(run: Path, iteration: int) -> dict[str, Any]:
     """Hours that the iterations took in all, and when the last one ended."""
-    from eval.metrics_reading import METRICS_FILE, MetricsError, read_metrics
+    from eval.runs.metrics_file import METRICS_FILE, MetricsError, read_metrics
 
     if not (run / METRICS_FILE).exists():
         return {}
@@ -123,7 +123,7 @@ def _training_time(run: Path, iteration: int) -> dict[str, Any]:
 
 def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:
     """The run's final evaluation, where it is of this iteration."""
-    from eval.run_reading import FINAL_EVALUATION, read_object
+    from eval.runs.layout import FINAL_EVALUATION, read_object
 
     content = read_object(run / FINAL_EVALUATION)
     if content is None or content.get("iteration") != iteration:

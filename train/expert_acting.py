@@ -11,7 +11,7 @@ import numpy as np
 
 from bb_jax.expert import ExpertStep
 from bb_jax.features import NUM_ACTIONS, NUM_PLIES
-from eval.searching import SearchSession
+from eval.matches.search_session import SearchSession
 from train.acting import Acting, ActingSettings, Pass, WaitingGames
 from train.rollout import ExpertRecord, Rollout
 

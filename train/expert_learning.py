@@ -17,7 +17,7 @@ from bb_jax.expert import make_expert_step
 from bb_jax.expert_update import Lessons, make_expert_update
 from bb_jax.networks import Network
 from bb_jax.search import Search, parse_search
-from eval.searching import SearchSession
+from eval.matches.search_session import SearchSession
 from train.acting import Acting, ActingSettings
 from train.checkpointing import to_arrays
 from train.config import Config

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eval.json_file import timestamp
-from eval.run_reading import CONFIGURATION, refuse_shipped, saved_steps
+from bb_jax.files import timestamp
+from eval.runs.layout import CONFIGURATION, refuse_shipped, saved_steps
 from train import slurm
 from train.config_loading import load_config
 from train.job_records import (

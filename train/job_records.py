@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.errors import EvaluationError
-from eval.json_file import write_json
-from eval.run_reading import read_object
+from bb_jax.errors import EvaluationError
+from bb_jax.files import write_json
+from eval.runs.layout import read_object
 from train.process_identity import ProcessIdentity
 
 RECORD_FILE = "job.json"

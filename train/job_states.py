@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from eval.errors import EvaluationError
-from eval.run_reading import CONFIGURATION, FINAL_EVALUATION, read_object
+from bb_jax.errors import EvaluationError
+from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, read_object
 from train import slurm
 from train.job_records import JOB_LOG, JobError, JobRecord, read_record
 from train.process_identity import ProcessIdentity, boot_id, process_with_open_file

@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eval.json_file import timestamp
+from bb_jax.files import timestamp
 from train.job_records import JobError, JobRecord, update_record
 from train.process_identity import ProcessIdentity, boot_id
 from train.slurm import requeue

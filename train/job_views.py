@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from eval.errors import EvaluationError
-from eval.metrics_reading import METRICS_FILE, MetricsError, Row, read_metrics
-from eval.run_reading import CONFIGURATION, is_run, read_object, saved_steps
+from bb_jax.errors import EvaluationError
+from eval.runs.layout import CONFIGURATION, is_run, read_object, saved_steps
+from eval.runs.metrics_file import METRICS_FILE, MetricsError, Row, read_metrics
 from train.job_records import JOB_LOG, RECORD_FILE, JobError
 from train.job_states import JobStatus, State, job_status
 from train.job_supervisor import training_command

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from eval.errors import EvaluationError
-from eval.run_reading import RUNS_ROOT, find_run
+from bb_jax.errors import EvaluationError
+from eval.runs.layout import RUNS_ROOT, find_run
 from train.config_loading import ConfigError
 from train.job_control import JobRequest, resume, start, stop
 from train.job_records import JobError

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
-    from eval.matches import MatchResult
+    from eval.matches.match import MatchResult
     from train.config import Config
     from train.hosts import Hosts
     from train.interrupt import StopSignals
@@ -56,7 +56,7 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
 
     from bb_jax import CheckpointError
     from bb_jax.devices import DeviceError
-    from eval.errors import EvaluationError
+    from bb_jax.errors import EvaluationError
     from train.actors import GenerationError
     from train.checkpointing import one_line
     from train.distributed import connect_hosts
@@ -176,7 +176,7 @@ def _leave(code: int) -> None:
 
 def _train(config: Config, options: argparse.Namespace, stop: StopSignals, hosts: Hosts) -> None:
     from bb_jax.devices import cpu_devices_for_learning, select_devices
-    from eval.agents import is_agent_specification, load_agent
+    from eval.matches.agents import is_agent_specification, load_agent
 
     # All that can be wrong is looked at before anything is written.
     for name in dict.fromkeys([*config.python_agents, *config.eval_opponents]):
@@ -238,7 +238,7 @@ def _note(text: str) -> None:
 
 def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
     """Shows the table of a run that has nothing left to do."""
-    from eval.matches import MatchResult
+    from eval.matches.match import MatchResult
 
     iteration = origin.state.iteration
     rows = store.final_evaluation(iteration)
@@ -337,7 +337,7 @@ def _named(devices: Any, hosts: Hosts) -> str:
 
 
 def _show_results(config: Config, results: list[MatchResult]) -> None:
-    from eval.table import render_results
+    from eval.report.table import render_results
 
     _say(render_results(results, config.scoring), sys.stdout)
 

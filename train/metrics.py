@@ -30,11 +30,11 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
-from eval.json_file import replace_file
-from eval.metrics_reading import METRICS_FILE as METRICS_FILE
-from eval.metrics_reading import MetricsError as MetricsError
-from eval.metrics_reading import Row, Value, clear_errors, complete_lines, is_count
-from eval.metrics_reading import read_metrics as read_metrics
+from bb_jax.files import replace_file
+from eval.runs.metrics_file import METRICS_FILE as METRICS_FILE
+from eval.runs.metrics_file import MetricsError as MetricsError
+from eval.runs.metrics_file import Row, Value, clear_errors, complete_lines, is_count
+from eval.runs.metrics_file import read_metrics as read_metrics
 
 SUMMARY_FILE = "summary.json"
 LOG_FILE = "training.log"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bb_jax import Hyper
-from eval.matches import MatchResult
+from eval.matches.match import MatchResult
 from train.game_plan import GamePlan, Record, records
 
 Row = dict[str, Any]

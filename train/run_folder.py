@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from bb_jax import CheckpointError
 from bb_jax.packed_state import is_packed
-from eval.run_reading import (
+from eval.runs.layout import (
     CONFIGURATION,
     FINAL_EVALUATION,
     NEVER_WRITTEN,

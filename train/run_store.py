@@ -17,9 +17,9 @@ from bb_jax import (
     policy_hash,
     save_policy,
 )
-from eval.errors import EvaluationError
-from eval.manifest import record_evaluation, record_failure, update_manifest
-from eval.matches import MatchResult
+from bb_jax.errors import EvaluationError
+from eval.matches.match import MatchResult
+from eval.statistics.manifest import record_evaluation, record_failure, update_manifest
 from train.checkpointing import Checkpoints, SavedState, write_json
 from train.config import Config
 from train.config_loading import config_to_dict, differences

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bb_jax import Policy, build_network, load_policy, policy_hash
-from eval.matches import MatchResult, play_pairings
-from eval.players import as_player
+from eval.matches.match import MatchResult, play_pairings
+from eval.matches.players import as_player
 from train.checkpointing import SavedState
 from train.config import Config
 from train.config_loading import config_to_dict
@@ -45,7 +45,7 @@ def evaluate_part(
     seed: int,
     scoring: str,
 ) -> list[MatchResult]:
-    """This host's part of the deals of `eval.matches.evaluate`, which has the same arguments.
+    """This host's part of the deals of `eval.matches.match.evaluate`, which has the same arguments.
 
     Results may be empty where there are fewer deals than hosts.
     """

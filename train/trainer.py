@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from bb_jax import CheckpointError, Hyper
-from eval.errors import EvaluationError
-from eval.matches import MatchResult, evaluate
+from bb_jax.errors import EvaluationError
+from eval.matches.match import MatchResult, evaluate
 from train.checkpointing import SavedState
 from train.config import Config
 from train.display import Display

@@ -17,10 +17,10 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from bb_jax.errors import EvaluationError
 from bb_sim import State
 from bb_sim.arena import EXTERNAL, NO_ACTION, Arena, RolloutBuffer
-from eval.agents import Agent, load_agent, select_action_id
-from eval.errors import EvaluationError
+from eval.matches.agents import Agent, load_agent, select_action_id
 from train.shared_arrays import SharedArrays, SharedLayout
 
 # External policies from here on are Python agents, which the worker itself asks.

@@ -11,8 +11,8 @@ import numpy as np
 from bb_jax.features import OBSERVATION_SIZE
 from bb_jax.search.config import KNOWN, MODELS, UNKNOWN
 from bb_jax.search.search import Search
-from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.opponents.inference import move_likelihoods, opponent_rows, rows_before_first_move
+from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
 
 Params = Any

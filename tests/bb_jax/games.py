@@ -9,8 +9,8 @@ import numpy as np
 from bb_jax import NetworkConfig, Rollout, build_network, init_params, make_policy_step
 from bb_jax.networks import Network, evaluate
 from bb_sim import EXTERNAL, Arena, GameBatch
-from bb_sim.rules.afterstates import afterstates_of, count_afterstates
 from bb_sim.arena import RolloutBuffer
+from bb_sim.rules.afterstates import afterstates_of, count_afterstates
 
 TINY_MLP = NetworkConfig(kind="mlp", hidden_layers=(16,), dropout=0.0)
 TINY_TRANSFORMER = NetworkConfig(

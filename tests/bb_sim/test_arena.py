@@ -15,8 +15,8 @@ from bb_sim import (
     scores,
     step,
 )
-from bb_sim.rules.actions import ACTIONS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
+from bb_sim.rules.actions import ACTIONS
 
 SEEDS = np.arange(100, 140, dtype=np.uint64)
 BOTH_EXTERNAL = np.full((len(SEEDS), 2), EXTERNAL, np.uint8)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bb_sim import NUM_ACTIONS
-from eval.players import AgentPlayer, PolicyPlayer
+from eval.matches.players import AgentPlayer, PolicyPlayer
 
 
 def legal_actions_of(observations):

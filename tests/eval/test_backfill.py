@@ -10,8 +10,8 @@ import pytest
 from bb_jax import load_policy
 from bb_sim import OPPONENTS
 from eval.backfill import main
-from eval.manifest import read_manifest
-from eval.matches import evaluate
+from eval.matches.match import evaluate
+from eval.statistics.manifest import read_manifest
 from tests.eval.conftest import write_policy
 
 
@@ -82,7 +82,7 @@ def test_entries_of_policies_that_are_gone_are_dropped(run, capsys):
 
 
 def test_an_interrupted_backfill_goes_on(run, monkeypatch, capsys):
-    monkeypatch.setattr("eval.resumable.FIRST_PART", 40)
+    monkeypatch.setattr("eval.matches.resumable.FIRST_PART", 40)
     bars = itertools.count(1)
 
     @contextmanager

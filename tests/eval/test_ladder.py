@@ -7,7 +7,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from eval.backfill import main as backfill
-from eval.manifest import read_manifest
+from eval.statistics.manifest import read_manifest
 from eval.tournament import main
 from tests.eval.conftest import write_policy
 

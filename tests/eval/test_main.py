@@ -101,7 +101,7 @@ def test_several_checkpoints_may_be_given_one_by_one(capsys):
 
 @pytest.mark.parametrize("how", [[], ["--temperature", "0.7"]])
 def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch, capsys, how):
-    monkeypatch.setattr("eval.resumable.FIRST_PART", 64)
+    monkeypatch.setattr("eval.matches.resumable.FIRST_PART", 64)
     agent = "tests.eval.policies:InterruptingAgent"
     arguments = ["--checkpoint", "tiny", "--games", "120", *how]
     arguments += ["--opponents", f"noisy,tiny@1,{agent}", "--json"]

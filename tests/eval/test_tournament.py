@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bb_sim import OPPONENTS
-from eval.cross_table import render_cross_table
-from eval.players import NamedPlayer
-from eval.ratings import Counts
+from eval.matches.players import NamedPlayer
+from eval.report.cross_table import render_cross_table
+from eval.statistics.ratings import Counts
 from eval.tournament import main, play_round_robin, rate
 from tests.eval import policies
 
@@ -43,7 +43,7 @@ def test_named_opponents_and_checkpoints_are_rated_together(tmp_path, capsys):
 
 
 def test_an_interrupted_tournament_goes_on(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("eval.resumable.FIRST_PART", 64)
+    monkeypatch.setattr("eval.matches.resumable.FIRST_PART", 64)
     agent = "tests.eval.policies:InterruptingAgent"
     arguments = [agent, "random", "tiny", "--games", "120", "--json"]
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"

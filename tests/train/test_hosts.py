@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.matches import evaluate
+from eval.matches.match import evaluate
 from tests.eval.policies import highest
 from train.game_plan import (
     games_of_host,

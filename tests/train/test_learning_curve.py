@@ -6,7 +6,7 @@ import pytest
 
 from bb_jax import NetworkConfig, build_network, init_params, make_greedy_policy
 from bb_sim import OPPONENTS
-from eval.matches import evaluate
+from eval.matches.match import evaluate
 from tests.train.running import REPOSITORY, metrics, run_python, train, write_config
 
 QUICK = """

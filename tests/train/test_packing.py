@@ -12,7 +12,7 @@ import pytest
 from bb_jax import CheckpointError, load_policy, resolve_checkpoint
 from bb_jax.config import NetworkConfig
 from eval import backfill
-from eval.metrics_reading import read_metrics
+from eval.runs.metrics_file import read_metrics
 from tests.train.processes import tree
 from tests.train.running import REPOSITORY, metrics, train, write_config
 from train import checkpoints

@@ -12,13 +12,13 @@ from bb_sim import (
     new_game,
     python_to_c_state,
 )
-from bb_sim.rules.actions import action_id
 from bb_sim.opponents.choice import (
     best_actions,
     opponent_scores,
     play_opponents,
     select_opponent_action_from,
 )
+from bb_sim.rules.actions import action_id
 from tests.bb_sim.positions import parsed, position
 
 # The choice

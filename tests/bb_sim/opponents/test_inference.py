@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bb_sim import ACTIONS, EXTERNAL, OPPONENTS, Arena, new_game, observe
-from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.opponents.inference import move_likelihoods, opponent_rows, rows_before_first_move
+from bb_sim.rules.afterstates import afterstates_of
 from tests.reference import from_state, id_of, rules, to_state
 from tests.reference import opponent_inference as reference
 

@@ -10,10 +10,10 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from bb_sim import OPPONENTS, Card, GameBatch, State, python_to_c_state
-from bb_sim.opponents.models import opponent_action_probabilities
 from bb_sim.opponents.choice import opponent_scores, select_opponent_action_from
-from tests.reference import opponents, rules, to_action, to_state
+from bb_sim.opponents.models import opponent_action_probabilities
 from tests.bb_sim.positions import position
+from tests.reference import opponents, rules, to_action, to_state
 
 NOISE = 0.15  # standard deviation of what `noisy` adds to every score
 

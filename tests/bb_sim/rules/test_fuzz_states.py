@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import bb_sim
 from bb_sim import OPPONENTS, SPECIES, Action, Card, State
 from bb_sim.opponents.choice import best_actions, opponent_scores
-from tests.reference import assert_shows, from_state, rules, to_action
 from tests.bb_sim.bad_input import BAD_PLAYERS, assert_refused, some_batch
+from tests.reference import assert_shows, from_state, rules, to_action
 
 NO_STATES: tuple[object, ...] = (None, 0, "state", (), {}, object(), [[1, 2], [3]])
 NO_ACTIONS = (

@@ -22,8 +22,8 @@ from bb_sim import (
     step,
     winner,
 )
-from bb_sim.search.endgame import MODELS, are_endgames, endgame_values, position_values
 from bb_sim.opponents.models import opponent_action_probabilities
+from bb_sim.search.endgame import MODELS, are_endgames, endgame_values, position_values
 from tests.reference import endgame as reference
 from tests.reference import id_of, rules, to_state
 

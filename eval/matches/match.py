@@ -1,0 +1,352 @@
+"""Matches over shared deals: every deal is played from both seats, by all players alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from bb_jax.errors import EvaluationError
+from bb_sim import OPPONENTS
+from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena
+from eval.matches.agents import select_action_id
+from eval.matches.players import (
+    AgentPlayer,
+    NamedPlayer,
+    Player,
+    PolicyPlayer,
+    SearchPlayer,
+    as_player,
+    decide,
+)
+from eval.matches.search_session import SearchSession
+from eval.matches.streams import mixed_seeds
+
+MAX_SLOTS = 4096
+MIN_SLOTS = 64
+_MAX_EXTERNAL = NO_DECISION - EXTERNAL
+_TURN_BYTE = 13
+
+ExternalPlayer = PolicyPlayer | AgentPlayer | SearchPlayer
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """What one player achieved against one opponent.
+
+    D denotes deals; each was played twice, column 0 with the player moving first, column 1 second.
+
+    Attributes:
+      player, opponent: names.
+      games: 2 D.
+      wins, draws, losses: of the player.
+      win_rate: wins / games; a draw is not a win.
+      ci95: 95 % Wilson interval of the win rate (Wilson 1927), as fractions.
+      mean_margin: mean of own minus other, in the units of the scoring.
+      margins: int8 [D, 2], own minus other.
+      outcomes: int8 [D, 2], +1, 0 or -1 for the player. Results against the same opponent with the
+        same seed have the same deals, row by row, so that players can be compared deal by deal. A
+        result read from JSON has no rows.
+    """
+
+    player: str
+    opponent: str
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    win_rate: float
+    ci95: tuple[float, float]
+    mean_margin: float
+    margins: np.ndarray = field(repr=False, compare=False)
+    outcomes: np.ndarray = field(repr=False, compare=False)
+
+    @classmethod
+    def from_deals(
+        cls, player: str, opponent: str, margins: np.ndarray, outcomes: np.ndarray
+    ) -> MatchResult:
+        """Counts margins and outcomes, both int8 [D, 2] from the player's side, D >= 1."""
+        games = outcomes.size
+        wins = int(np.count_nonzero(outcomes > 0))
+        draws = int(np.count_nonzero(outcomes == 0))
+        return cls(
+            player=player,
+            opponent=opponent,
+            games=games,
+            wins=wins,
+            draws=draws,
+            losses=games - wins - draws,
+            win_rate=wins / games,
+            ci95=wilson_interval(wins, games),
+            mean_margin=float(margins.sum(dtype=np.int64)) / games,
+            margins=margins,
+            outcomes=outcomes,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The result without its deals, ready for JSON."""
+        return {
+            "opponent": self.opponent,
+            "games": self.games,
+            "wins": self.wins,
+            "draws": self.draws,
+            "losses": self.losses,
+            "win_rate": self.win_rate,
+            "ci95": list(self.ci95),
+            "mean_margin": self.mean_margin,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], player: str = "policy") -> MatchResult:
+        """What `as_json` gave, without the deals.
+
+        Raises:
+          EvaluationError: a value is missing.
+        """
+        try:
+            low, high = data["ci95"]
+            return cls(
+                player=player,
+                opponent=data["opponent"],
+                games=data["games"],
+                wins=data["wins"],
+                draws=data["draws"],
+                losses=data["losses"],
+                win_rate=data["win_rate"],
+                ci95=(low, high),
+                mean_margin=data["mean_margin"],
+                margins=np.zeros((0, 2), np.int8),
+                outcomes=np.zeros((0, 2), np.int8),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise EvaluationError(
+                f"not a complete match result ({error!r}): {data!r:.200}"
+            ) from error
+
+
+def wilson_interval(wins: int, games: int) -> tuple[float, float]:
+    """The 95 % Wilson score interval of a proportion, without continuity correction."""
+    interval = binomtest(wins, games).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def check_games(games: int, name: str = "the number of games") -> None:
+    """Raises EvaluationError unless `games`, called `name`, can be played from both seats."""
+    if games < 2 or games % 2:
+        raise EvaluationError(
+            f"{name} must be even, because each deal is played from both seats, and at least 2, "
+            f"not {games}"
+        )
+
+
+def deal_seeds(seed: int, deals: int, stream: str = "") -> np.ndarray:
+    """uint64 [deals]: entry i depends on (seed, stream, i) alone, whatever the number of deals.
+
+    Raises:
+      EvaluationError: the seed is negative.
+    """
+    if seed < 0:
+        raise EvaluationError(f"the seed must not be negative, but it is {seed}")
+    sequence = np.random.SeedSequence([seed, *stream.encode()])
+    return np.random.Philox(sequence).random_raw(deals)
+
+
+def evaluate(
+    policy: Any,
+    opponents: Sequence[Any],
+    games: int,
+    seed: int,
+    scoring: str = "points",
+    *,
+    name: str = "policy",
+    on_progress: OnProgress | None = None,
+) -> list[MatchResult]:
+    """One policy against each opponent, over deals that depend on the seed and the opponent.
+
+    Args:
+      policy: a policy function (observations uint8 [B, 19] -> action ids uint8 [B]), a bb_jax
+        Policy (which plays greedily), or a Player.
+      opponents: texts as in `make_player`, or Players.
+      games: games against each opponent; even, because each deal is played from both seats.
+      seed: of the deals; the same seed gives the same deals to every policy.
+      scoring: "points" or "animals".
+      name: what errors call the policy.
+      on_progress: called with (games finished, games in all) between forward passes; what it raises
+        ends the evaluation.
+
+    Returns:
+      One result an opponent, in their order.
+
+    Raises:
+      EvaluationError: see `play_pairings` and `make_player`.
+      bb_jax.CheckpointError: an opponent is a checkpoint that is missing or damaged.
+    """
+    others = [as_player(opponent, "opponent") for opponent in opponents]
+    return play_matches(
+        [as_player(policy, name)], others, games, seed, scoring, on_progress=on_progress
+    )
+
+
+def play_matches(
+    players: Sequence[Player],
+    opponents: Sequence[Player],
+    games: int,
+    seed: int,
+    scoring: str = "points",
+    *,
+    slots: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[MatchResult]:
+    """Every player against every opponent: results by player, then by opponent."""
+    pairings = [(player, opponent) for player in players for opponent in opponents]
+    return play_pairings(pairings, games, seed, scoring, slots=slots, on_progress=on_progress)
+
+
+def play_pairings(
+    pairings: Sequence[tuple[Player, Player]],
+    games: int,
+    seed: int,
+    scoring: str = "points",
+    *,
+    streams: Sequence[str] | None = None,
+    first_deal: int = 0,
+    slots: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[MatchResult]:
+    """Plays N games of every pairing: N / 2 deals, each from both seats.
+
+    All games share one arena. The policy with most games waiting answers next, so that its forward
+    passes are full; which games share a pass depends on the games alone.
+
+    Args:
+      pairings: (player, opponent) P times.
+      games: N, even.
+      seed: of the deals; the two games of a deal also share the random stream of the named
+        opponents.
+      scoring: "points" or "animals".
+      streams: P times; pairings of the same stream play the same deals. By default the opponents'
+        names: players who meet the same opponent share its deals, and results against different
+        opponents are independent.
+      first_deal: number of deals to skip, so that a match can be played in parts.
+      slots: games in progress at once; chosen from the number of games where it is None.
+      on_progress: called with (games finished, games in all) between forward passes.
+
+    Returns:
+      P results, from the first player's side.
+
+    Raises:
+      EvaluationError: N is odd or below 2, the seed is negative, there are more policies and agents
+        than an arena takes, or a policy or agent returned an illegal action.
+    """
+    check_games(games)
+    total = games * len(pairings)
+    if total == 0:
+        return []
+    streams = [opponent.name for _, opponent in pairings] if streams is None else streams
+    last_deal = first_deal + games // 2
+    of_stream = {name: deal_seeds(seed, last_deal, name)[first_deal:] for name in set(streams)}
+    seeds = np.stack([of_stream[name] for name in streams], axis=1)
+    external, controllers = _seat_players(pairings)
+    # [D, P, 2] in the order of play: pairings take turns, so that all of them fill the batches.
+    shape = (games // 2, len(pairings), 2)
+    game_seeds = np.ascontiguousarray(np.broadcast_to(seeds[:, :, None], shape)).reshape(-1)
+    game_controllers = np.ascontiguousarray(
+        np.broadcast_to(controllers, (*shape, 2)).reshape(-1, 2)
+    )
+    sessions = {
+        player: SearchSession(player.search, player.params, game_seeds, game_controllers)
+        for player in external
+        if isinstance(player, SearchPlayer)
+    }
+
+    arena = Arena(slots or _choose_slots(total), scoring=scoring)
+    arena.start(game_seeds, game_controllers)
+    begun = 0
+    while arena.pending:
+        _answer_waiting(arena, external, sessions, game_seeds)
+        if on_progress is not None:
+            # Games begin in order, and one that has begun is over unless it waits in a slot.
+            begun = max(begun, int(arena.games.max()) + 1) if arena.pending else total
+            on_progress(begun - arena.pending, total)
+
+    # Seat 0's view becomes the player's: in the second game of a deal it sits in seat 1.
+    own = np.array([1, -1], np.int8)
+    margins = (arena.margins.reshape(shape) * own).swapaxes(0, 1).copy()
+    outcomes = (arena.outcomes.reshape(shape) * own).swapaxes(0, 1).copy()
+    return [
+        MatchResult.from_deals(player.name, opponent.name, margins[p], outcomes[p])
+        for p, (player, opponent) in enumerate(pairings)
+    ]
+
+
+def _seat_players(
+    pairings: Sequence[tuple[Player, Player]],
+) -> tuple[list[ExternalPlayer], np.ndarray]:
+    """The external players in order of appearance, and controllers uint8 [P, 2 games, 2 seats]."""
+    external: list[ExternalPlayer] = []
+
+    def controller(player: Player) -> int:
+        if isinstance(player, NamedPlayer):
+            return OPPONENTS.index(player.name)
+        if player not in external:
+            external.append(player)
+        return EXTERNAL + external.index(player)
+
+    pairs = [(controller(player), controller(opponent)) for player, opponent in pairings]
+    if len(external) > _MAX_EXTERNAL:
+        raise EvaluationError(
+            f"at most {_MAX_EXTERNAL} policies and agents can play at once, not {len(external)}"
+        )
+    return external, np.array([(pair, pair[::-1]) for pair in pairs], np.uint8)
+
+
+def _choose_slots(total: int) -> int:
+    """A power of two from 64 (rounding of a forward pass is steady from there) to 4096."""
+    return int(np.clip(1 << (total - 1).bit_length(), MIN_SLOTS, MAX_SLOTS))
+
+
+def _answer_waiting(
+    arena: Arena,
+    external: Sequence[ExternalPlayer],
+    sessions: Mapping[SearchPlayer, SearchSession],
+    seeds: np.ndarray,
+) -> None:
+    """Lets the external player with most decisions waiting take them; the others go on waiting."""
+    deciders = arena.deciders
+    counts = np.bincount(deciders, minlength=NO_DECISION + 1)[:NO_DECISION]
+    k = int(counts.argmax())
+    player = external[k]
+    rows = np.flatnonzero(deciders == k)
+    if isinstance(player, AgentPlayer):
+        chosen = np.array(
+            [select_action_id(player.name, player.agent, arena.state(int(row))) for row in rows],
+            np.uint8,
+        )
+    elif isinstance(player, SearchPlayer):
+        chosen = sessions[player].decide(arena.games[rows], arena.observations[rows])
+    else:
+        observations = arena.observations[rows]
+        uniforms = None
+        if player.samples:
+            uniforms = _uniforms(seeds[arena.games[rows]], observations[:, _TURN_BYTE])
+        chosen = decide(player, observations, uniforms)
+    actions = np.full(arena.num_slots, NO_ACTION, np.uint8)
+    # Out of range stays out of range: neither wrapped around nor taken for NO_ACTION.
+    actions[rows] = np.where((chosen < 0) | (chosen >= NO_ACTION), NO_ACTION - 1, chosen)
+    try:
+        arena.step(actions)
+    except ValueError as error:
+        raise EvaluationError(f"{player.name} chose an illegal action: {error}") from error
+
+
+def _uniforms(seeds: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """float32 [B] in (0, 1), from uint64 [B] game seeds and uint8 [B] turns alone.
+
+    22 bits, centred, so that neither 0 nor 1 occurs and every value is exact in single precision.
+    """
+    bits = (mixed_seeds(seeds, turns) >> np.uint64(42)).astype(np.float32)
+    return (bits + np.float32(0.5)) / np.float32(1 << 22)

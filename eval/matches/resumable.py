@@ -1,0 +1,169 @@
+"""Matches played in parts, so that one that was stopped goes on where it was.
+
+Deal i of a match depends on the seed and i alone, and no game depends on which others are played
+with it, so that the parts put together are the match played at once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bb_jax.errors import EvaluationError
+from bb_jax.files import write_whole
+from eval.matches.match import MatchResult, OnProgress, check_games, play_pairings
+from eval.matches.players import Player, SearchPlayer, identity_of
+
+_FORMAT = 1
+# Games of the first part; later parts grow until one takes some seconds.
+FIRST_PART = 8192
+# The same where somebody searches, which takes a hundred times as long.
+FIRST_SEARCHED_PART = 256
+_SECONDS_OF_A_PART = 5.0
+# A search of few positions at once is slow, so its parts are longer.
+_SECONDS_OF_A_SEARCHED_PART = 40.0
+
+
+class PartialResults:
+    """The file beside an evaluation's result that holds the deals played so far.
+
+    One line of JSON says whose they are; margins and outcomes follow as int8 [P, D, 2] each, where
+    P denotes pairings and D deals.
+    """
+
+    def __init__(self, path: Path, note: Callable[[str], None]):
+        """Names the file.
+
+        Args:
+          path: of the file, which need not be there.
+          note: told what becomes of the file, where that is not what one would expect.
+        """
+        self.path = path
+        self.note = note
+        #: Games of the last evaluation that were there already.
+        self.games_found = 0
+
+    @classmethod
+    def beside(cls, result: Path, note: Callable[[str], None]) -> PartialResults:
+        """The partial results of what will be written to `result`."""
+        return cls(result.with_name(f"{result.name}.partial"), note)
+
+    def read(self, identity: dict[str, Any], pairings: int) -> np.ndarray:
+        """int8 [2, P, D, 2]: margins and outcomes of the first D deals; D is 0 without a file.
+
+        Raises:
+          EvaluationError: the file cannot be read.
+        """
+        nothing = np.zeros((2, pairings, 0, 2), np.int8)
+        try:
+            head, _, body = self.path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return nothing
+        except OSError as error:
+            raise EvaluationError(f"cannot read {self.path}: {error.strerror or error}") from error
+        try:
+            header = json.loads(head)
+            stored, checksum = header["evaluation"], header["checksum"]
+        except (ValueError, KeyError, TypeError):
+            stored = checksum = None
+        if checksum is None or checksum != zlib.crc32(body):
+            self.note(f"{self.path} is damaged; the evaluation begins anew")
+            return nothing
+        if stored != identity:
+            self.note(f"{self.path} belongs to another evaluation; this one begins anew")
+            return nothing
+        return np.frombuffer(body, np.int8).reshape(2, pairings, -1, 2)
+
+    def write(self, identity: dict[str, Any], played: np.ndarray) -> None:
+        """Stores int8 [2, P, D, 2] in one step.
+
+        Raises:
+          EvaluationError: the file cannot be written.
+        """
+        body = played.tobytes()
+        header = {"evaluation": identity, "checksum": zlib.crc32(body)}
+        write_whole(self.path, json.dumps(header).encode() + b"\n" + body)
+
+    def remove(self) -> None:
+        """Removes the file, once what it was for is written."""
+        self.path.unlink(missing_ok=True)
+
+
+def play_in_parts(
+    pairings: Sequence[tuple[Player, Player]],
+    games: int,
+    seed: int,
+    scoring: str = "points",
+    *,
+    streams: Sequence[str] | None = None,
+    partial: PartialResults | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[MatchResult]:
+    """`play_pairings` in parts, going on from what `partial` holds and adding each part to it.
+
+    Python agents that remember earlier games are the exception to equal results.
+
+    Args:
+      pairings, games, seed, scoring, streams, on_progress: as in `play_pairings`.
+      partial: where the parts are kept; None keeps nothing. The caller removes it.
+
+    Raises:
+      EvaluationError: as in `play_pairings`, or `partial` cannot be written.
+    """
+    check_games(games)
+    if not pairings:
+        return []
+    identity = {
+        "format": _FORMAT,
+        "seed": seed,
+        "scoring": scoring,
+        "pairings": [[identity_of(player) for player in pairing] for pairing in pairings],
+        "streams": streams and list(streams),
+    }
+    deals, total = games // 2, games * len(pairings)
+    played = np.zeros((2, len(pairings), 0, 2), np.int8)
+    if partial is not None:
+        played = partial.read(identity, len(pairings))[:, :, :deals]
+        partial.games_found = played.size // 2
+    searched = any(isinstance(player, SearchPlayer) for pairing in pairings for player in pairing)
+    first_part = FIRST_SEARCHED_PART if searched else FIRST_PART
+    long_enough = _SECONDS_OF_A_SEARCHED_PART if searched else _SECONDS_OF_A_PART
+    size = max(1, first_part // (2 * len(pairings)))
+    while (done := played.shape[2]) < deals:
+        begun = time.perf_counter()
+        try:
+            results = play_pairings(
+                pairings,
+                2 * min(size, deals - done),
+                seed,
+                scoring,
+                streams=streams,
+                first_deal=done,
+                on_progress=_shifted(on_progress, 2 * done * len(pairings), total),
+            )
+        except KeyboardInterrupt:
+            if partial is not None and done:
+                partial.note(f"{played.size // 2} of {total} games are kept in {partial.path}")
+            raise
+        part = [[r.margins for r in results], [r.outcomes for r in results]]
+        played = np.concatenate([played, np.array(part, np.int8)], axis=2)
+        if partial is not None:
+            partial.write(identity, played)
+        if time.perf_counter() - begun < long_enough:
+            size *= 2
+    return [
+        MatchResult.from_deals(player.name, opponent.name, margins, outcomes)
+        for (player, opponent), margins, outcomes in zip(pairings, *played, strict=True)
+    ]
+
+
+def _shifted(on_progress: OnProgress | None, before: int, total: int) -> OnProgress | None:
+    if on_progress is None:
+        return None
+    return lambda done, _: on_progress(before + done, total)

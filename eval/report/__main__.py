@@ -1,0 +1,123 @@
+"""Curves and a page of one run or several: python -m eval.report RUN [RUN ...] [--out FOLDER].
+
+Everything is written into RUN/report: one PNG for each chart, and index.html, which holds them all
+and needs no network. Several runs share the charts; the report then lies with the first run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bb_jax.errors import EvaluationError
+from bb_jax.files import timestamp, write_whole
+from eval.command_line import Parser, run_command, show
+from eval.report.curves import (
+    learning_charts,
+    norm_charts,
+    rating_chart,
+    schedule_charts,
+    speed_charts,
+    win_rate_charts,
+)
+from eval.report.data import RunData, read_runs
+from eval.report.heat_maps import checkpoint_matrices, evaluation_matrices, met_maps, share_maps
+from eval.report.page import (
+    GENERATOR,
+    Page,
+    Section,
+    configuration_tables,
+    final_tables,
+    rating_tables,
+    render_page,
+)
+from eval.runs.layout import find_run
+
+REPORT_FOLDER = "report"
+PAGE_FILE = "index.html"
+_MODULE = "eval.report"
+_RATINGS = (
+    "Elo above the opponent random; behind it half the 95 % interval. Stronger: how likely a "
+    "checkpoint is stronger than the one before it on the ladder."
+)
+_WIN_RATES = (
+    "The policy plays its best action. Bands are 95 % Wilson intervals of one evaluation; all "
+    "charts have the same vertical axis, and its label says where it begins."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code: 0, 2 for bad input, 130 for Ctrl-C."""
+    parser = Parser(_MODULE, "Draws the metrics of runs: a PNG for each chart and one HTML page.")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="a run folder, or its name in checkpoints/"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="(default: report/ in the first run's folder)"
+    )
+    options = parser.parse_args(arguments)
+
+    def command() -> int:
+        folders = [find_run(reference) for reference in options.runs]
+        page = write_report(folders, options.out or folders[0] / REPORT_FOLDER)
+        show(str(page))
+        return 0
+
+    return run_command(_MODULE, command)
+
+
+def write_report(folders: Sequence[Path], out: Path) -> Path:
+    """Writes the report on runs; returns the page.
+
+    Args:
+      folders: of the runs.
+      out: made if it is missing.
+
+    Raises:
+      EvaluationError: a run has no metrics, the file system refuses, or a page that is no report
+        would be overwritten.
+    """
+    runs = read_runs(folders)
+    page = _make_room(out)
+    sections = _sections(runs)
+    what = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    title = f"Training report: {what}"
+    for section in sections:
+        for chart in section.charts:
+            write_whole(out / f"{chart.name}.png", chart.png)
+    write_whole(page, render_page(Page(title, timestamp(), runs, sections)).encode())
+    return page
+
+
+def _make_room(out: Path) -> Path:
+    """Makes the folder; returns where the page goes. Errors as in `write_report`."""
+    page = out / PAGE_FILE
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        ours = not page.exists() or GENERATOR.encode() in page.read_bytes()
+    except OSError as error:
+        raise EvaluationError(f"cannot write to {out}: {error.strerror or error}") from error
+    if not ours:
+        raise EvaluationError(f"{page} is not a report; choose another folder by --out")
+    return page
+
+
+def _sections(runs: Sequence[RunData]) -> list[Section]:
+    rating = rating_chart(runs)
+    return [
+        Section("Final table", cards=final_tables(runs), wide=True),
+        Section("Win rates in the evaluations", win_rate_charts(runs), introduction=_WIN_RATES),
+        Section("Win-rate matrix", [*evaluation_matrices(runs), *checkpoint_matrices(runs)]),
+        Section("Ratings", [rating] if rating else [], rating_tables(runs), _RATINGS),
+        Section("Learning", learning_charts(runs)),
+        Section("Norms", norm_charts(runs)),
+        Section("Schedules", schedule_charts(runs)),
+        Section("Opponents in training", [*share_maps(runs), *met_maps(runs)]),
+        Section("Speed", speed_charts(runs)),
+        Section("Configuration", cards=configuration_tables(runs), wide=True),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""Curves over the iterations, each chart with all runs in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from eval.report.data import Rating, RunData, in_usual_order
+from eval.report.style import (
+    FAINT,
+    OKABE_ITO,
+    Chart,
+    dashes,
+    draw_chart,
+    label_iterations,
+    run_style,
+    running_mean,
+    short_name,
+)
+from eval.report.table import PUBLIC_BASELINE
+
+# A curve with more points than that is drawn as a mean over several, above the points themselves.
+_CALM_POINTS = 120
+_WINDOWS = 40
+_LEARNING = {
+    "train/policy_loss": "policy loss",
+    "train/value_loss": "value loss",
+    "train/entropy": "entropy (nats)",
+    "train/explained_variance": "explained variance",
+}
+_SCHEDULES = {
+    "train/learning_rate": "learning rate",
+    "train/entropy_coef": "entropy coefficient",
+    "train/temperature": "temperature",
+}
+# What is never negative is drawn from zero, but for those that change little far from it.
+_FROM_ZERO = (
+    "train/entropy",
+    "train/kl",
+    "train/clip_fraction",
+    "train/skipped_updates",
+    "train/grad_norm_*",
+    "train/update_norm",
+    *_SCHEDULES,
+    "time/*",
+)
+_SPEEDS = {
+    "time/games_per_second": "games a second",
+    "time/positions_per_second": "positions a second",
+}
+# Parts of an iteration that follow one another, and what is left of it.
+_PARTS = {
+    "time/waiting_share": "waiting for games",
+    "time/learning_share": "learning",
+    "time/evaluation_share": "evaluation",
+}
+_THE_REST = "the rest"
+
+
+def win_rate_charts(runs: Sequence[RunData]) -> list[Chart]:
+    """The mean win rate of the evaluations, and a chart for each opponent with its interval.
+
+    All of them have the same vertical axis, so that opponents can be compared.
+    """
+    opponents = in_usual_order(name for run in runs for name in run.evaluated_opponents())
+    start = _axis_start(runs, opponents)
+    charts = []
+    if any(len(run.series("eval/mean_win_rate")[0]) for run in runs):
+        charts.append(_win_rate_chart(runs, None, start))
+    return charts + [_win_rate_chart(runs, opponent, start) for opponent in opponents]
+
+
+def _axis_start(runs: Sequence[RunData], opponents: Sequence[str]) -> int:
+    """The start of the axis of win rates in percent: the ten below everything that is drawn."""
+    lowest = [PUBLIC_BASELINE[name] / 100 for name in opponents if name in PUBLIC_BASELINE]
+    for run in runs:
+        for name in opponents:
+            for key in (f"eval/{name}/win_rate", f"eval/{name}/ci95_low"):
+                lowest += list(run.series(key)[1])
+    return max(0, 10 * math.floor(10 * min(lowest, default=0.0)))
+
+
+def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -> Chart:
+    baseline = None
+    if opponent is not None and any(run.scoring == "points" for run in runs):
+        baseline = PUBLIC_BASELINE.get(opponent)
+
+    def draw(_: Figure, axes: Axes) -> None:
+        axes.set_ylim(start, 101)
+        axes.set_ylabel("win rate" if start == 0 else f"win rate (axis from {start} %)")
+        axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+        key = f"eval/{opponent}/win_rate" if opponent is not None else "eval/mean_win_rate"
+        for index, run in enumerate(runs):
+            iterations, rates = run.series(key)
+            if not len(iterations):
+                continue
+            style = run_style(index)
+            axes.plot(iterations, 100 * rates, marker=".", ms=4, lw=1.5, label=run.name, **style)
+            low = run.series(f"eval/{opponent}/ci95_low")[1]
+            high = run.series(f"eval/{opponent}/ci95_high")[1]
+            if len(low) == len(high) == len(iterations):
+                colour = style["color"]
+                axes.fill_between(iterations, 100 * low, 100 * high, color=colour, alpha=0.2, lw=0)
+        if baseline is not None:
+            axes.axhline(baseline, color=FAINT, linestyle=(0, (5, 3)), lw=1)
+        label_iterations(axes)
+
+    name = "win_rate_mean" if opponent is None else f"win_rate_{file_name(opponent)}"
+    title = "Mean win rate" if opponent is None else f"Win rate: {short_name(opponent)}"
+    corner = f"dashes: public {baseline:.1f} %" if baseline is not None else ""
+    return draw_chart(name, title, "", draw, corner=corner, legend=[run.name for run in runs])
+
+
+def learning_charts(runs: Sequence[RunData]) -> list[Chart]:
+    """Losses, entropy, divergence, clipping and what was skipped."""
+    charts = [line_chart(runs, key, title) for key, title in _LEARNING.items()]
+    told = _ppo_values(runs, "target_kl")
+    corner = dashes("target", told)
+    charts.append(line_chart(runs, "train/kl", "KL to the proximal policy", told, corner))
+    charts.append(line_chart(runs, "train/clip_fraction", "clip fraction"))
+    skipped = [run for run in runs if run.series("train/skipped_updates")[1].any()]
+    if skipped:
+        charts.append(line_chart(runs, "train/skipped_updates", "skipped updates"))
+    return [chart for chart in charts if chart is not None]
+
+
+def _ppo_values(runs: Sequence[RunData], key: str) -> list[float]:
+    """The different numbers that the runs' configurations have there, ascending."""
+    values = [run.configuration.get("ppo_config", {}).get(key) for run in runs]
+    return sorted({float(value) for value in values if isinstance(value, int | float)})
+
+
+def norm_charts(runs: Sequence[RunData]) -> list[Chart]:
+    """Norms of gradients before and after clipping, of updates and of parameters."""
+    limits = _ppo_values(runs, "max_grad_norm")
+    corner = dashes("limit", limits)
+    charts = [
+        line_chart(runs, "train/grad_norm_pre_clip", "gradient norm", limits, corner),
+        line_chart(runs, "train/grad_norm_post_clip", "gradient norm, clipped", limits, corner),
+        line_chart(runs, "train/update_norm", "norm of the update"),
+        line_chart(runs, "train/param_norm", "norm of the parameters"),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def schedule_charts(runs: Sequence[RunData]) -> list[Chart]:
+    """Coefficients that change over the run."""
+    charts = [line_chart(runs, key, title, smooth=False) for key, title in _SCHEDULES.items()]
+    return [chart for chart in charts if chart is not None]
+
+
+def speed_charts(runs: Sequence[RunData]) -> list[Chart]:
+    """Games and positions a second, and for each run what its time went into."""
+    charts = [line_chart(runs, key, title) for key, title in _SPEEDS.items()]
+    charts += [_parts_chart(run, index, len(runs)) for index, run in enumerate(runs)]
+    return [chart for chart in charts if chart is not None]
+
+
+def line_chart(
+    runs: Sequence[RunData],
+    key: str,
+    title: str,
+    marks: Sequence[float] = (),
+    corner: str = "",
+    *,
+    smooth: bool = True,
+) -> Chart | None:
+    """One metric of all runs; None where no run has it.
+
+    Args:
+      runs: with their rows.
+      key: of the metric.
+      title: of the chart.
+      marks: values to draw a dashed line at.
+      corner: a short text at the title's right.
+      smooth: whether a long curve is drawn as a running mean above its points.
+    """
+    series = [run.series(key) for run in runs]
+    longest = max(len(iterations) for iterations, _ in series)
+    if not longest:
+        return None
+    window = max(1, longest // _WINDOWS) if smooth and longest > _CALM_POINTS else 1
+
+    def draw(_: Figure, axes: Axes) -> None:
+        for index, (run, (iterations, values)) in enumerate(zip(runs, series, strict=True)):
+            style = run_style(index)
+            if window > 1:
+                axes.plot(iterations, values, color=style["color"], lw=0.6, alpha=0.35)
+            mean = running_mean(values, window)
+            axes.plot(iterations, mean, lw=1.5, label=run.name, **style)
+        for mark in marks:
+            axes.axhline(mark, color=FAINT, linestyle=(0, (5, 3)), lw=1)
+        if any(fnmatchcase(key, pattern) for pattern in _FROM_ZERO):
+            axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+        label_iterations(axes)
+
+    note = f"Thick: mean of the last {window} iterations; thin: each one." if window > 1 else ""
+    title = title[0].upper() + title[1:]
+    name, legend = file_name(key.partition("/")[2]), [run.name for run in runs]
+    return draw_chart(name, title, note, draw, corner=corner, legend=legend)
+
+
+def _parts_chart(run: RunData, index: int, runs: int) -> Chart | None:
+    """What the time of a run's iterations went into, stacked to 100 %."""
+    shares = {label: run.series(key) for key, label in _PARTS.items()}
+    iterations = next(iter(shares.values()))[0]
+    if not len(iterations) or any(len(x) != len(iterations) for x, _ in shares.values()):
+        return None
+    window = max(1, len(iterations) // _WINDOWS)
+    layers = {label: running_mean(values, window) for label, (_, values) in shares.items()}
+    layers[_THE_REST] = np.maximum(0.0, 1.0 - sum(layers.values()))
+
+    def draw(_: Figure, axes: Axes) -> None:
+        colours = [OKABE_ITO[5], OKABE_ITO[1], OKABE_ITO[2], "#c9c9c9"]
+        values = [100 * layer for layer in layers.values()]
+        axes.stackplot(iterations, values, labels=list(layers), colors=colours, lw=0, step="mid")
+        axes.set_ylim(0, 100)
+        axes.margins(x=0)
+        axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+        label_iterations(axes)
+
+    note = f"Mean of {window} iterations. " if window > 1 else ""
+    note += "Generation overlaps learning where it is asynchronous: only the waiting counts."
+    name = f"time_shares_{index + 1}" if runs > 1 else "time_shares"
+    corner = short_name(run.name) if runs > 1 else ""
+    title = "Where the time goes"
+    return draw_chart(name, title, note, draw, corner=corner, legend=list(layers))
+
+
+def rating_chart(runs: Sequence[RunData]) -> Chart | None:
+    """Elo ratings of checkpoints with their standard errors; None where no run has any."""
+    ladders: dict[int, list[Rating]] = {
+        index: ratings for index, run in enumerate(runs) if (ratings := run.ratings())
+    }
+    if not ladders:
+        return None
+
+    def draw(_: Figure, axes: Axes) -> None:
+        for index, ratings in ladders.items():
+            style = run_style(index)
+            axes.errorbar(
+                [rating.step for rating in ratings],
+                [rating.rating for rating in ratings],
+                yerr=[1.96 * (rating.error or 0.0) for rating in ratings],
+                marker="o", ms=3.5, lw=1.3, capsize=2.5, label=runs[index].name, **style,
+            )  # fmt: skip
+        axes.set_ylabel("Elo, random = 0")
+        label_iterations(axes)
+
+    note = "Bars: 95 % interval (1.96 standard errors). The vertical axis need not start at 0."
+    legend = [runs[index].name for index in ladders]
+    return draw_chart("ratings", "Ratings of the checkpoints", note, draw, legend=legend)
+
+
+def short_number(value: float) -> str:
+    """Such as 12k, 0.03 or 2e-05."""
+    if abs(value) >= 10_000:
+        return f"{value / 1000:g}k"
+    return f"{value:.6g}"
+
+
+def file_name(text: str) -> str:
+    """A text as part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in text)

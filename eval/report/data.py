@@ -1,0 +1,244 @@
+"""What a report needs of a run, read from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from bb_jax.errors import EvaluationError
+from eval.ladder import LADDER
+from eval.matches.match import MatchResult
+from eval.report.table import PUBLIC_BASELINE
+from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, MANIFEST, read_object
+from eval.runs.metrics_file import METRICS_FILE, MetricsError, Row, read_metrics
+
+_PAST_CHECKPOINT = "checkpoint:"
+# What opponents are called that are neither named nor agents.
+SELF, CHECKPOINTS = "self", "past checkpoints"
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Elo of a checkpoint.
+
+    Attributes:
+      step: completed iterations.
+      rating: random is 0.
+      error: its standard error; None where it is not known.
+      label: of its strength; may be empty.
+      above_predecessor: probability that it is stronger than the checkpoint before it on the
+        ladder; None where it is not on the ladder or the first there.
+    """
+
+    step: int
+    rating: float
+    error: float | None
+    label: str
+    above_predecessor: float | None = None
+
+
+@dataclass(frozen=True)
+class RunData:
+    """One run.
+
+    Attributes:
+      name: what the report calls it.
+      folder: its folder.
+      rows: metrics, one row an iteration.
+      configuration: as it was last started; empty where it was not kept.
+      final: the table at the end; None where there is none.
+      results: the rows of that table.
+      entries: of the manifest, one a checkpoint that is kept.
+      ladder: of the run's checkpoints, as `eval.ladder` stored it; empty where there is none.
+      notes: sentences about what could not be read.
+    """
+
+    name: str
+    folder: Path
+    rows: Sequence[Row]
+    configuration: dict[str, Any] = field(default_factory=dict)
+    final: dict[str, Any] | None = None
+    results: Sequence[MatchResult] = ()
+    entries: Sequence[dict[str, Any]] = ()
+    ladder: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    @property
+    def scoring(self) -> str:
+        return str(self.configuration.get("scoring", "points"))
+
+    def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Iterations int64 [N] and values float64 [N] of the rows that have a number there."""
+        found = [
+            (row["iteration"], value)
+            for row in self.rows
+            if isinstance(value := row.get(key), int | float)
+        ]
+        iterations = np.array([iteration for iteration, _ in found], np.int64)
+        return iterations, np.array([value for _, value in found], np.float64)
+
+    def latest(self, key: str) -> float | None:
+        """The newest number of a key."""
+        values = self.series(key)[1]
+        return float(values[-1]) if len(values) else None
+
+    def evaluated_opponents(self) -> list[str]:
+        """Opponents of the evaluations; the named ones first, in their usual order."""
+        keys = {key for row in self.rows for key in row}
+        return in_usual_order(
+            key.removeprefix("eval/").removesuffix("/win_rate")
+            for key in keys
+            if key.startswith("eval/") and key.endswith("/win_rate")
+        )
+
+    def shares(self) -> dict[str, np.ndarray]:
+        """Shares of the games by opponent, float64 [I] each over all rows; checkpoints together."""
+        return self._by_opponent("weight/", "", lambda values, _: values.sum(axis=0))
+
+    def met(self) -> dict[str, np.ndarray]:
+        """Win rates met in training by opponent, float64 [I] each, NaN where it was not met."""
+
+        def mean(rates: np.ndarray, games: np.ndarray) -> np.ndarray:
+            played = games.sum(axis=0)
+            wins = (np.nan_to_num(rates) * games).sum(axis=0)
+            return np.where(played > 0, wins / np.maximum(played, 1), np.nan)
+
+        return self._by_opponent("met/", "/win_rate", mean)
+
+    def _by_opponent(
+        self, prefix: str, suffix: str, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        members: dict[str, dict[str, None]] = {}
+        for row in self.rows:
+            for key in row:
+                if key.startswith(prefix) and key.endswith(suffix):
+                    name = key.removeprefix(prefix).removesuffix(suffix)
+                    group = CHECKPOINTS if name.startswith(_PAST_CHECKPOINT) else name
+                    members.setdefault(group, {})[name] = None
+        found = {}
+        for group in in_usual_order(members):
+            values = np.array([self._column(f"{prefix}{n}{suffix}") for n in members[group]])
+            games = np.array([self._column(f"{prefix}{n}/games") for n in members[group]])
+            if prefix == "weight/":
+                values = np.nan_to_num(values)
+            found[group] = combine(values, np.nan_to_num(games))
+        return found
+
+    def _column(self, key: str) -> np.ndarray:
+        """A key over all rows, float64 [I], NaN where it has no number."""
+        values = (row.get(key) for row in self.rows)
+        return np.array([v if isinstance(v, int | float) else np.nan for v in values], np.float64)
+
+    def iterations(self) -> np.ndarray:
+        """int64 [I], of all rows."""
+        return np.array([row["iteration"] for row in self.rows], np.int64)
+
+    def ratings(self) -> list[Rating]:
+        """Elo by step: of the ladder, else of the manifest, whose labels both have."""
+        found: dict[int, Rating] = {}
+        labels = {entry.get("step"): str(entry.get("label") or "") for entry in self.entries}
+        for entry in [*self.entries, *_objects(self.ladder, "checkpoints")]:
+            elo, step, above = entry.get("elo"), entry.get("step"), entry.get("above_predecessor")
+            rating = elo.get("rating") if isinstance(elo, dict) else None
+            if isinstance(elo, dict) and isinstance(step, int) and _is_number(rating):
+                error = elo.get("error")
+                found[step] = Rating(
+                    step,
+                    float(rating),
+                    float(error) if _is_number(error) else None,
+                    labels.get(step, ""),
+                    float(above) if _is_number(above) else None,
+                )
+        return [found[step] for step in sorted(found)]
+
+    def checkpoint_win_rates(self) -> dict[int, dict[str, float]]:
+        """Win rates by step and opponent, of the manifest and the ladder's matches."""
+        found: dict[int, dict[str, float]] = {}
+
+        def note(step: Any, opponent: Any, result: Any) -> None:
+            rate = result.get("win_rate") if isinstance(result, dict) else None
+            if isinstance(step, int) and _is_number(rate):
+                found.setdefault(step, {}).setdefault(str(opponent), float(rate))
+
+        for entry in self.entries:
+            win_rates = entry.get("win_rates")
+            for opponent, result in win_rates.items() if isinstance(win_rates, dict) else ():
+                note(entry.get("step"), opponent, result)
+        for match in _objects(self.ladder, "matches"):
+            note(match.get("step"), match.get("opponent", "?"), match)
+        return dict(sorted(found.items()))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _objects(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The JSON objects of a list in a file that may have been made by another version."""
+    found = content.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def in_usual_order(opponents: Iterable[str]) -> list[str]:
+    """The named opponents in their usual order, self-play and checkpoints, then the others."""
+    usual = [*PUBLIC_BASELINE, SELF, CHECKPOINTS]
+    found = dict.fromkeys(opponents)
+    others = sorted(name for name in found if name not in usual)
+    return [name for name in usual if name in found] + others
+
+
+def read_runs(folders: Sequence[Path]) -> list[RunData]:
+    """Reads runs and gives them names that tell them apart.
+
+    Raises:
+      EvaluationError: one of them has no metrics, or damaged ones; one is named twice.
+    """
+    resolved = [folder.resolve() for folder in folders]
+    for folder in resolved:
+        if resolved.count(folder) > 1:
+            raise EvaluationError(f"{folder} is given twice")
+    names = [folder.name for folder in resolved]
+    if len(set(names)) < len(names):
+        names = [f"{folder.parent.name}/{folder.name}" for folder in resolved]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in resolved]
+    return [_read_run(name, folder) for name, folder in zip(names, folders, strict=True)]
+
+
+def _read_run(name: str, folder: Path) -> RunData:
+    try:
+        rows = read_metrics(folder / METRICS_FILE)
+    except MetricsError as error:
+        raise EvaluationError(str(error)) from error
+    if not rows:
+        raise EvaluationError(f"{folder} has no metrics yet: no iteration is completed")
+    notes: list[str] = []
+
+    def read(file: str) -> dict[str, Any] | None:
+        try:
+            return read_object(folder / file)
+        except EvaluationError as error:
+            notes.append(str(error))
+            return None
+
+    final = read(FINAL_EVALUATION)
+    results: list[MatchResult] = []
+    try:
+        results = [MatchResult.from_json(row) for row in _objects(final or {}, "results")]
+    except EvaluationError as error:
+        notes.append(f"{folder / FINAL_EVALUATION}: {error}")
+    return RunData(
+        name=name,
+        folder=folder,
+        rows=rows,
+        configuration=read(CONFIGURATION) or {},
+        final=final,
+        results=results,
+        entries=_objects(read(MANIFEST) or {}, "entries"),
+        ladder=read(LADDER) or {},
+        notes=notes,
+    )

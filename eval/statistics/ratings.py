@@ -1,0 +1,302 @@
+"""Elo ratings from wins, draws and losses, by maximum likelihood.
+
+The model is Davidson's (Journal of the American Statistical Association 65, 1970, 317-328), which
+adds draws to Bradley and Terry's. Players have strengths s > 0, and nu >= 0 says how often they
+draw:
+
+    P(i beats j) = s_i / (s_i + s_j + nu sqrt(s_i s_j))
+    P(i and j draw) = nu sqrt(s_i s_j) / (s_i + s_j + nu sqrt(s_i s_j))
+
+Elo is 400 log10 s, so 400 more mean ten wins for each loss. The likelihood is that of a multinomial
+logit, concave in (log s, log nu); errors come from its curvature at the maximum.
+
+Without a prior a player who wins every game has no finite rating. So each player is given half a
+win and half a loss more, spread evenly over those it met: between two players that is Jeffreys'
+prior, and next to thousands of games it is nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+from bb_jax.errors import EvaluationError
+
+ELO = 400 / math.log(10)
+PRIOR = 0.5
+_MOST_STEPS = 200
+_LONGEST_STEP = 2.0
+_LAST_STEP = 1e-9
+# Of an eigenvalue: with less, a parameter is on its way to infinity, 3,000 Elo and more away.
+_LEAST_INFORMATION = 1e-9
+
+
+class Played(Protocol):
+    """What two players achieved against each other; `eval.matches.match.MatchResult` is one."""
+
+    @property
+    def player(self) -> str: ...
+    @property
+    def opponent(self) -> str: ...
+    @property
+    def wins(self) -> int: ...
+    @property
+    def draws(self) -> int: ...
+    @property
+    def losses(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Games between two players, counted for the first."""
+
+    player: str
+    opponent: str
+    wins: int
+    draws: int
+    losses: int
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Ratings of N players and how sure they are.
+
+    Attributes:
+      players: N names, in order of appearance.
+      elo: float64 [N].
+      covariance: float64 [N, N], of the ratings, in Elo squared; 0 for anchors.
+      anchors: ratings that were given and not estimated.
+      draw_parameter: nu.
+      dispersion: Pearson's chi-squared of the results over its degrees of freedom; None where there
+        are none left. Near 1 the results are as the ratings predict; far above it some players do
+        better against some opponents than one number can say, which the errors do not cover.
+    """
+
+    players: tuple[str, ...]
+    elo: np.ndarray = field(repr=False)
+    covariance: np.ndarray = field(repr=False)
+    anchors: Mapping[str, float]
+    draw_parameter: float
+    dispersion: float | None
+
+    def rating(self, player: str) -> float:
+        """The Elo of a player."""
+        return float(self.elo[self.players.index(player)])
+
+    def standard_error(self, player: str) -> float:
+        """Of a player's Elo, relative to the anchors."""
+        index = self.players.index(player)
+        return math.sqrt(self.covariance[index, index])
+
+    def difference(self, player: str, other: str) -> tuple[float, float]:
+        """Elo of `player` minus that of `other`, and its standard error."""
+        i, j = self.players.index(player), self.players.index(other)
+        covariance = self.covariance
+        variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
+        return float(self.elo[i] - self.elo[j]), math.sqrt(max(0.0, variance))
+
+    def superiority(self, player: str, other: str) -> float:
+        """The likelihood that `player` is the stronger one, by the normal approximation."""
+        mean, error = self.difference(player, other)
+        if error == 0:
+            return 0.5 + 0.5 * float(np.sign(mean))
+        return float(norm.cdf(mean / error))
+
+    def expected(self, player: str, other: str) -> tuple[float, float, float]:
+        """The probabilities of a win, a draw and a loss that the model gives `player`."""
+        half = self.difference(player, other)[0] / ELO / 2
+        weights = np.array([math.exp(half), self.draw_parameter, math.exp(-half)])
+        win, draw, loss = weights / weights.sum()
+        return float(win), float(draw), float(loss)
+
+    def ranking(self) -> list[str]:
+        """The players, the strongest first."""
+        return [self.players[index] for index in np.argsort(-self.elo, kind="stable")]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON: the strongest player first."""
+        ranking = self.ranking()
+        return {
+            "model": "Davidson 1970",
+            "anchors": dict(self.anchors),
+            "draw_parameter": self.draw_parameter,
+            "dispersion": self.dispersion,
+            "players": [
+                {"player": p, "elo": {"rating": self.rating(p), "error": self.standard_error(p)}}
+                for p in ranking
+            ],
+            "likelihood_of_superiority": [
+                [None if p == q else self.superiority(p, q) for q in ranking] for p in ranking
+            ],
+        }
+
+
+def fit_ratings(
+    results: Sequence[Played], anchors: Mapping[str, float], *, prior: float = PRIOR
+) -> Ratings:
+    """The ratings that make the results most likely.
+
+    Args:
+      results: any number of them between any players; those of the same pair are added up. They
+        are taken to be independent of each other.
+      anchors: Elo of players whose rating is given, at least one of those who played; anchors who
+        did not play are left out.
+      prior: wins and losses added to each player, spread over those it met. 0 is plain maximum
+        likelihood.
+
+    Raises:
+      EvaluationError: nobody played, no anchor did, some players have met none of the others, or
+        (without a prior) there is no finite maximum.
+    """
+    pairs = _add_up(results)
+    players = tuple(dict.fromkeys(name for pair in pairs for name in pair))
+    given = {name: float(anchors[name]) for name in players if name in anchors}
+    if not given:
+        raise EvaluationError(
+            f"ratings need an anchor that has played: none of {', '.join(anchors) or 'no one'} has"
+        )
+    _check_connected(players, list(pairs), given)
+    free = [name for name in players if name not in given]
+    counts = np.array(list(pairs.values()), np.float64)
+    with_draws = bool(counts[:, 1].any())
+    weighted = counts + _virtual(list(pairs), free, prior)
+
+    # The logits of win, draw and loss of pair p are design[p] @ parameters + offset[p].
+    size = len(free) + with_draws
+    design, offset = np.zeros((len(pairs), 3, size)), np.zeros((len(pairs), 3))
+    for p, pair in enumerate(pairs):
+        for side, name in enumerate(pair):
+            share = np.array([1 - side, 0.5, side])
+            if name in given:
+                offset[p] += share * given[name] / ELO
+            else:
+                design[p, :, free.index(name)] += share
+    if with_draws:
+        design[:, 1, -1] = 1
+    else:
+        offset[:, 1] = -np.inf
+    parameters, information = _maximise(weighted, design, offset)
+
+    elo = np.array([given.get(name, 0.0) for name in players])
+    covariance = np.zeros((len(players), len(players)))
+    rows = [players.index(name) for name in free]
+    elo[rows] = parameters[: len(free)] * ELO
+    inverse = np.linalg.inv(information)[: len(free), : len(free)]
+    covariance[np.ix_(rows, rows)] = inverse * ELO**2
+    draw_parameter = math.exp(parameters[-1]) if with_draws else 0.0
+    freedom = len(pairs) * (1 + with_draws) - size
+    dispersion = _chi_squared(counts, design, offset, parameters) / freedom if freedom > 0 else None
+    return Ratings(players, elo, covariance, given, draw_parameter, dispersion)
+
+
+def _add_up(results: Sequence[Played]) -> dict[tuple[str, str], list[int]]:
+    """Wins, draws and losses by pair, each pair in the order in which it appears first."""
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for result in results:
+        pair, counts = (result.player, result.opponent), [result.wins, result.draws, result.losses]
+        if pair[0] == pair[1]:
+            continue
+        if pair[::-1] in pairs:
+            pair, counts = pair[::-1], counts[::-1]
+        before = pairs.get(pair, [0, 0, 0])
+        pairs[pair] = [a + b for a, b in zip(before, counts, strict=True)]
+    return {pair: counts for pair, counts in pairs.items() if sum(counts)}
+
+
+def _check_connected(
+    players: Sequence[str], pairs: Sequence[tuple[str, str]], given: Mapping[str, float]
+) -> None:
+    """Raises EvaluationError, naming them, if some players cannot be compared with an anchor."""
+    reached, grown = set(given), True
+    while grown:
+        more = {name for pair in pairs if reached & set(pair) for name in pair} - reached
+        reached |= more
+        grown = bool(more)
+    lost = [name for name in players if name not in reached]
+    if lost:
+        raise EvaluationError(
+            f"no ratings: nothing connects {', '.join(lost)} with {', '.join(given)}"
+        )
+
+
+def _virtual(pairs: Sequence[tuple[str, str]], free: Sequence[str], prior: float) -> np.ndarray:
+    """float64 [P, 3]: what the prior adds to the wins, draws and losses of each pair."""
+    met = {name: sum(name in pair for pair in pairs) for name in free}
+    most = [max(met.get(name, 0) for name in pair) for pair in pairs]
+    added = [prior / number if number else 0.0 for number in most]
+    return np.array(added)[:, None] * np.array([1.0, 0.0, 1.0])
+
+
+def _log_probabilities(
+    design: np.ndarray, offset: np.ndarray, parameters: np.ndarray
+) -> np.ndarray:
+    """float64 [P, 3]: of win, draw and loss; an offset of minus infinity stays impossible."""
+    logits = design @ parameters + offset
+    return logits - logsumexp(logits, axis=1, keepdims=True)
+
+
+def _chi_squared(
+    counts: np.ndarray, design: np.ndarray, offset: np.ndarray, parameters: np.ndarray
+) -> float:
+    """Pearson's statistic of observed counts [P, 3] against those that the parameters predict."""
+    probabilities = np.exp(_log_probabilities(design, offset, parameters))
+    expected = counts.sum(axis=1, keepdims=True) * probabilities
+    possible = expected > 0
+    return float((((counts - expected) ** 2)[possible] / expected[possible]).sum())
+
+
+def _maximise(
+    counts: np.ndarray, design: np.ndarray, offset: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's method with backtracking on a concave log-likelihood.
+
+    K denotes parameters, P pairs.
+
+    Args:
+      counts: float64 [P, 3] of win, draw, loss.
+      design, offset: float64 [P, 3, K] and [P, 3], of their logits.
+
+    Returns:
+      The parameters [K] and the observed information [K, K] there.
+
+    Raises:
+      EvaluationError: the likelihood has no finite maximum.
+    """
+    games = counts.sum(axis=1)
+
+    def likelihood(parameters: np.ndarray) -> float:
+        logs = np.where(counts > 0, _log_probabilities(design, offset, parameters), 0.0)
+        return float((counts * logs).sum())
+
+    parameters = np.zeros(design.shape[2])
+    for _ in range(_MOST_STEPS):
+        probabilities = np.exp(_log_probabilities(design, offset, parameters))
+        mean = np.einsum("pc,pck->pk", probabilities, design)
+        gradient = np.einsum("pc,pck->k", counts - games[:, None] * probabilities, design)
+        centred = design - mean[:, None, :]
+        weights = games[:, None] * probabilities
+        information = np.einsum("pc,pck,pcl->kl", weights, centred, centred)
+        try:
+            step = np.linalg.solve(information, gradient)
+        except np.linalg.LinAlgError:
+            break
+        length = float(np.abs(step).max(initial=0.0))
+        if length < _LAST_STEP:
+            if np.linalg.eigvalsh(information)[:1].min(initial=1.0) < _LEAST_INFORMATION:
+                break
+            return parameters, information
+        step *= min(1.0, _LONGEST_STEP / length)
+        now = likelihood(parameters)
+        # Near the maximum the gain drowns in rounding, and a full step is right.
+        while likelihood(parameters + step) < now - 1e-9 * abs(now):
+            step /= 2
+        parameters = parameters + step
+    raise EvaluationError(
+        "no finite ratings: somebody won or lost every game, and there is no prior"
+    )
