@@ -1,7 +1,7 @@
 """Recognises policy files that hold a whole training state; imports nothing heavy.
 
-Such a file (written by `train.packing`) is a policy file of another format name, with what it takes
-to train on besides: it can be played, evaluated and started from.
+Such a file (`train.runs.packing` writes it) is a policy file of another format name that also holds
+what training needs. It can be played, evaluated and started from.
 """
 
 import os

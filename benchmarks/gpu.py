@@ -30,9 +30,8 @@ from rich.table import Table
 
 from benchmarks.model_flops import forward_flops, peak_tflops, update_flops
 from benchmarks.trainer import WARM_UP, Case, measure
-from train.config import Config
-from train.config_loading import ConfigError, load_config
-from train.rows import Row
+from train.config import Config, ConfigError, load_config
+from train.metric_rows import Row
 
 PARTS = ("trainer", "inference", "update", "memory")
 DTYPES = ("float32", "bfloat16")

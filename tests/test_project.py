@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of imports: each may import those before it and itself.
 PACKAGES = ("bb_sim", "bb_jax", "eval", "train")
-WITHOUT_JAX = ("bb_sim", "train.worker")
+WITHOUT_JAX = ("bb_sim", "train.games.worker")
 MAX_LINES = 400
 
 SHELL = shutil.which("sh") or "/bin/sh"

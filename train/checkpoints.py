@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from train.packing import pack_state
-    from train.run_start import read_state
+    from train.runs.packing import pack_state
+    from train.runs.start import read_state
 
     file: Path = options.file
     if file.suffix != ".policy":
@@ -84,7 +84,7 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
     """Where a state comes from: its run, how long and on what that trained, how strong it is."""
-    from train.run_store import meaning_of_values
+    from train.runs.store import meaning_of_values
 
     state, config = host["run"], host["config"]
     metadata: dict[str, Any] = {
@@ -132,7 +132,7 @@ def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from train.packing import unpack_state
+    from train.runs.packing import unpack_state
 
     saved, metadata = unpack_state(options.file)
     show(json.dumps(metadata | {"config": saved.host["config"]}, indent=1))

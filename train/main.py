@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 if TYPE_CHECKING:
     from eval.matches.match import MatchResult
     from train.config import Config
-    from train.hosts import Hosts
+    from train.hosts.connected import Hosts
     from train.interrupt import StopSignals
-    from train.run_start import Origin
-    from train.run_store import RunStore
+    from train.runs.start import Origin
+    from train.runs.store import RunStore
 
 EXIT_BAD_INPUT = 2
 # How long the loss of a host may take to be noticed after a collective has failed.
@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace, stop: StopSignals) -> int:
-    from train.config_loading import ConfigError, load_config
-    from train.distributed import cluster_options
-    from train.hosts import HostError
+    from train.config import ConfigError, load_config
+    from train.hosts.connected import HostError
+    from train.hosts.rendezvous import cluster_options
 
     overrides = list(options.set)
     if options.device:
@@ -57,12 +57,12 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from bb_jax import CheckpointError
     from bb_jax.devices import DeviceError
     from bb_jax.errors import EvaluationError
-    from train.actors import GenerationError
-    from train.checkpointing import one_line
-    from train.distributed import connect_hosts
-    from train.hosts import Hosts
+    from train.games.worker_pool import GenerationError
+    from train.hosts.connected import Hosts
+    from train.hosts.rendezvous import connect_hosts
     from train.interrupt import Interrupted
-    from train.metrics import MetricsError
+    from train.runs.metrics import MetricsError
+    from train.runs.steps import one_line
 
     hosts = Hosts()
     try:
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--profile", type=_count, nargs="?", const=3, default=0, metavar="N",
         help="trace N iterations (default: 3), once they are warm, into the run's folder",
     )  # fmt: skip
-    from train.distributed import add_options
+    from train.hosts.rendezvous import add_options
 
     add_options(parser)
     return parser
@@ -191,7 +191,7 @@ def _train(config: Config, options: argparse.Namespace, stop: StopSignals, hosts
         cpu_devices=cpu_devices_for_learning(learns.minibatch_size) if hosts.count == 1 else 1,
     )
 
-    from train.checkpointing import quiet_libraries
+    from train.runs.steps import quiet_libraries
     from train.sharing import FollowerStore, check_hosts
 
     quiet_libraries()
@@ -210,8 +210,8 @@ def _lead(
 ) -> None:
     """Begins or resumes the run and trains; other hosts learn where it begins, or None."""
     from bb_jax import CheckpointError
-    from train.run_folder import RunFolder
-    from train.run_start import find_start
+    from train.runs.folder import RunFolder
+    from train.runs.start import find_start
     from train.sharing import LeaderStore
 
     folder, resume_step = RunFolder(config.run_dir), options.resume
@@ -259,12 +259,12 @@ def _run(
     profile: int,
 ) -> None:
     from train.display import Display
-    from train.expert_learning import ExpertLearning
-    from train.game_plan import games_of_host, groups_of_host, host_trajectories
-    from train.generation import GenerationShape, Generator
-    from train.learning import Learning
-    from train.metrics import MetricsWriter
+    from train.games.generator import GenerationShape, Generator
+    from train.games.plan import games_of_host, groups_of_host, host_trajectories
+    from train.learning.expert_learner import ExpertLearning
+    from train.learning.learner import Learning
     from train.profiling import FOLDER, Profiler
+    from train.runs.metrics import MetricsWriter
     from train.sharing import FollowerMetrics
     from train.trainer import Trainer
 

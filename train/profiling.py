@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 
-from train.metrics import MetricsError
+from train.runs.metrics import MetricsError
 
 FOLDER = "profile"
 # Iterations that compile come first, and would hide the others.

@@ -15,15 +15,14 @@ import numpy as np
 from bb_jax import Policy, build_network, load_policy, policy_hash
 from eval.matches.match import MatchResult, play_pairings
 from eval.matches.players import as_player
-from train.checkpointing import SavedState
-from train.config import Config
-from train.config_loading import config_to_dict
-from train.hosts import HostError, Hosts
-from train.metrics import MetricsWriter
-from train.rollout import Rollout
-from train.rows import Played, Row
-from train.run_folder import RunFolder
-from train.run_store import RunStore
+from train.config import Config, config_to_dict
+from train.games.rollout import Rollout
+from train.hosts.connected import HostError, Hosts
+from train.metric_rows import Played, Row
+from train.runs.folder import RunFolder
+from train.runs.metrics import MetricsWriter
+from train.runs.steps import SavedState
+from train.runs.store import RunStore
 
 
 def gather_played(hosts: Hosts, rollout: Rollout) -> Played:

@@ -28,21 +28,21 @@ import numpy as np
 from bb_jax import CheckpointError, Hyper
 from bb_jax.errors import EvaluationError
 from eval.matches.match import MatchResult, evaluate
-from train.checkpointing import SavedState
 from train.config import Config
 from train.display import Display
 from train.exploit import ExploitPatch
-from train.generation import Generator
-from train.hosts import HostError, Hosts
+from train.game_player import GamePlayer, Games, sampled_plies, temperature_of
+from train.games.generator import Generator
+from train.games.pool import AdaptiveOpponentPool, make_opponent_pool
+from train.hosts.connected import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals, Task
-from train.learning import Learning
-from train.metrics import MetricsError, MetricsWriter
-from train.opponent_pool import AdaptiveOpponentPool, make_opponent_pool
-from train.playing import GamePlayer, Games, sampled_plies, temperature_of
-from train.rows import Row, evaluation_row, learning_row, time_row
-from train.run_start import Origin
-from train.run_state import GameSource, RunState
-from train.run_store import RunStore
+from train.learning.learner import Learning
+from train.metric_rows import Row, evaluation_row, learning_row, time_row
+from train.runs.metrics import MetricsError, MetricsWriter
+from train.runs.start import Origin
+from train.runs.state import GameSource, RunState
+from train.runs.steps import SavedState
+from train.runs.store import RunStore
 from train.schedules import get_entropy_coef, get_learning_rate
 from train.sharing import evaluate_part, gather_evaluation, gather_played
 

@@ -28,7 +28,8 @@ try:
     import pyspiel
 except ImportError as error:
     raise ImportError(
-        "bb_sim.interfaces.openspiel_game needs OpenSpiel: install the project with its extra `openspiel`"
+        "bb_sim.interfaces.openspiel_game needs OpenSpiel: "
+        "install the project with its extra `openspiel`"
     ) from error
 
 GAME_NAME = "python_beasty_bar"

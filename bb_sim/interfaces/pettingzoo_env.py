@@ -33,7 +33,8 @@ try:
     from pettingzoo.utils import wrappers
 except ImportError as error:
     raise ImportError(
-        "bb_sim.interfaces.pettingzoo_env needs PettingZoo: install the project with its extra `pettingzoo`"
+        "bb_sim.interfaces.pettingzoo_env needs PettingZoo: "
+        "install the project with its extra `pettingzoo`"
     ) from error
 
 AGENTS = ("player_0", "player_1")

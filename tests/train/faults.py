@@ -17,12 +17,12 @@ from typing import Any
 # Where each point lies: module, class or None, function, and whether the fault comes before or
 # after the function has done its work.
 POINTS = {
-    "generation": ("train.acting", "Acting", "decide", "before"),
-    "learning": ("train.learning", "Learning", "learn", "before"),
+    "generation": ("train.games.deciders", "Acting", "decide", "before"),
+    "learning": ("train.learning.learner", "Learning", "learn", "before"),
     "evaluation": ("train.trainer", None, "evaluate", "before"),
-    "before saving": ("train.checkpointing", "Checkpoints", "save", "before"),
-    "saving": ("train.checkpointing", "Checkpoints", "save", "after"),
-    "between": ("train.metrics", "MetricsWriter", "write", "after"),
+    "before saving": ("train.runs.steps", "Checkpoints", "save", "before"),
+    "saving": ("train.runs.steps", "Checkpoints", "save", "after"),
+    "between": ("train.runs.metrics", "MetricsWriter", "write", "after"),
     "exploiting": ("train.exploit", "ExploitPatch", "_improve", "before"),
 }
 # Names the file that FILL_DISK makes.

@@ -11,7 +11,7 @@ from typing import Any
 
 if __name__ == "__main__":
     from train.main import main
-    from train.metrics import MetricsWriter
+    from train.runs.metrics import MetricsWriter
 
     write = MetricsWriter.write
 

@@ -33,7 +33,7 @@ class Decisions:
 
 
 class HashedActing:
-    """Stands in for `train.acting.Acting`; `on_decide` is called before each decision."""
+    """Stands in for `train.games.deciders.Acting`; `on_decide` is called before each decision."""
 
     def __init__(self, on_decide=None):
         self.calls: list[tuple[int, int]] = []

@@ -1,0 +1,126 @@
+"""Steps on disk: kept, restored exactly, and never taken for whole where they are damaged."""
+
+import numpy as np
+import pytest
+
+from bb_jax import CheckpointError
+from tests.train.processes import tree
+from train.runs.folder import RunFolder
+from train.runs.steps import Checkpoints, SavedState
+
+
+def state(step: int) -> SavedState:
+    generator = np.random.default_rng(step)
+    arrays = {
+        "learner": {
+            "kernel": generator.normal(size=(40, 30)).astype(np.float32),
+            "count": np.int32(step),
+            "empty": {},
+        }
+    }
+    return SavedState(arrays, {"iteration": step, "words": ["a", 2**70]})
+
+
+def save_steps(folder, win_rates, keep=2):
+    """Saves steps with these win rates (None: never evaluated); returns the steps left."""
+    checkpoints = Checkpoints(folder, keep)
+    for step, win_rate in win_rates.items():
+        checkpoints.save(step, state(step), win_rate)
+    checkpoints.wait()
+    steps = checkpoints.steps
+    checkpoints.close()
+    return steps
+
+
+@pytest.fixture
+def steps(tmp_path):
+    folder = tmp_path / "steps"
+    save_steps(folder, {1: 0.2, 2: 0.4, 3: 0.3})
+    return folder
+
+
+def restore(folder, step):
+    checkpoints = Checkpoints(folder, keep=2)
+    try:
+        return checkpoints.restore(step)
+    finally:
+        checkpoints.close()
+
+
+def test_a_state_comes_back_as_it_was(steps):
+    restored = restore(steps, 3)
+    expected = state(3)
+    assert restored.host == expected.host
+    for name in ("kernel", "count"):
+        found, wanted = restored.arrays["learner"][name], expected.arrays["learner"][name]
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path):
+    assert save_steps(tmp_path, {1: 0.2, 2: 0.9, 3: 0.3, 4: None, 5: 0.1, 6: None}) == [2, 5, 6]
+
+
+@pytest.mark.parametrize("damage", ["host", "arrays", "metadata", "bit", "nothing left"])
+def test_a_damaged_step_is_named_with_the_others(steps, damage):
+    newest = steps / "3"
+    data = [path for path in newest.rglob("d/*") if path.stat().st_size > 4000]
+    if damage == "host":
+        (newest / "host" / "metadata").write_bytes(b'{"iterat')
+    elif damage == "arrays":
+        data[0].write_bytes(data[0].read_bytes()[:1000])
+    elif damage == "metadata":
+        (newest / "arrays" / "_METADATA").write_bytes(b"")
+    elif damage == "bit":
+        content = bytearray(data[0].read_bytes())
+        content[len(content) // 2] ^= 1
+        data[0].write_bytes(content)
+    else:
+        for path in sorted(newest.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    with pytest.raises(CheckpointError, match=r"checkpoint 3 in .* is damaged .*: 2$") as caught:
+        restore(steps, 3)
+    assert "\n" not in str(caught.value)
+    assert restore(steps, 2).host == state(2).host
+
+
+def test_a_step_with_a_damaged_win_rate_is_whole_but_never_the_best(steps):
+    (steps / "3" / "metrics" / "metrics").write_bytes(b"")
+    assert restore(steps, 3).host == state(3).host
+    assert save_steps(steps, {4: 0.1, 5: 0.2}) == [2, 4, 5]
+
+
+def test_reading_somebody_else_s_steps_writes_nothing(steps):
+    unfinished = steps / "4.orbax-checkpoint-tmp"
+    unfinished.mkdir()
+    (unfinished / "part").write_text("being saved by another process")
+    before = tree(steps)
+    reader = Checkpoints(steps, keep=None)
+    assert reader.newest == 3
+    assert reader.restore(2).host == state(2).host
+    reader.close()
+    assert tree(steps) == before
+
+
+def test_a_missing_step_names_those_that_are_there(steps):
+    with pytest.raises(CheckpointError, match=r"no checkpoint 7; there are: 2, 3"):
+        restore(steps, 7)
+    with pytest.raises(CheckpointError, match="no complete checkpoint"):
+        assert Checkpoints(steps.parent / "other", keep=1).newest
+
+
+def test_steps_after_the_one_gone_on_from_are_removed_even_where_damaged(steps):
+    (steps / "3" / "host" / "metadata").write_bytes(b"")
+    checkpoints = Checkpoints(steps, keep=2)
+    checkpoints.delete_after(2)
+    checkpoints.save(3, state(3), None)
+    checkpoints.close()
+    assert restore(steps, 3).host == state(3).host
+
+
+def test_exploiters_of_other_iterations_are_removed(tmp_path):
+    folder = RunFolder(tmp_path)
+    for name in ("000004", "000008", "000012", "junk"):
+        (folder.exploiter / name).mkdir(parents=True)
+    folder.drop_exploiters_except(range(9))
+    assert sorted(path.name for path in folder.exploiter.iterdir()) == ["000004", "000008"]

@@ -1,0 +1,186 @@
+"""The worker process: plays the games of its groups, and asks the main process for decisions.
+
+Nothing here may import JAX: every worker would pay seconds and hundreds of megabytes for it.
+"""
+
+from __future__ import annotations
+
+import signal
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from bb_jax.errors import EvaluationError
+from bb_sim import State
+from bb_sim.arena import EXTERNAL, NO_ACTION, Arena, RolloutBuffer
+from eval.matches.agents import Agent, load_agent, select_action_id
+from train.games.shared_arrays import SharedArrays, SharedLayout
+
+# External policies from here on are Python agents, which the worker itself asks.
+FIRST_PYTHON_AGENT = 128
+
+START, STEP, QUIT = 0, 1, 2
+COMMAND = struct.Struct("<BI")  # what to do, group
+READY, THINKING, FAILED = b"R", b"T", b"E"
+# A worker whose Python agents take long says so this often, in seconds.
+_THINKING_SECONDS = 1.0
+REPLY = struct.Struct("<II")  # group, decisions pending
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """All that a worker needs to know, the same for every worker of a run."""
+
+    layout: SharedLayout
+    slots: int
+    scoring: str
+    stop_when_decided: bool
+    python_agents: tuple[str, ...]
+
+
+class _Agents:
+    """Python agents, made when first met, asked with what they may see."""
+
+    def __init__(self, names: tuple[str, ...]):
+        self._names = names
+        self._agents: dict[int, Agent] = {}
+
+    def decide(self, index: int, state: State) -> int:
+        """The action id that agent `index` chooses.
+
+        Raises:
+          EvaluationError: it cannot be made, raises, or chooses what is not legal.
+        """
+        name = self._names[index]
+        if index not in self._agents:
+            self._agents[index] = load_agent(name)
+        return select_action_id(name, self._agents[index], state)
+
+
+class _Group:
+    """One group's arena over its slices of the shared arrays."""
+
+    def __init__(self, index: int, spec: WorkerSpec, shared: SharedArrays, rollout: RolloutBuffer):
+        self._shared = shared
+        self._rollout = rollout
+        self._index = index
+        self._arena = Arena(
+            spec.slots,
+            spec.scoring,
+            spec.stop_when_decided,
+            observations=shared["observations"][index],
+            deciders=shared["deciders"][index],
+        )
+        self._games = slice(0, 0)
+
+    def start(self) -> None:
+        first, last = self._shared["group_bounds"][self._index : self._index + 2]
+        self._games = slice(int(first), int(last))
+        self._arena.start(
+            self._shared["seeds"][self._games],
+            self._shared["controllers"][self._games],
+            rollout=self._rollout,
+            trajectories=self._shared["trajectories"][self._games],
+        )
+
+    def step(self) -> None:
+        self._arena.step(
+            self._shared["actions"][self._index], self._shared["log_probs"][self._index]
+        )
+
+    def ask_agents(self, agents: _Agents, thinking: Callable[[], None]) -> None:
+        """Plays the decisions of Python agents until only networks are waited for.
+
+        Args:
+          agents: who decides.
+          thinking: called before each decision.
+        """
+        arena = self._arena
+        while True:
+            deciders = arena.deciders
+            asked = np.flatnonzero((deciders >= FIRST_PYTHON_AGENT) & (arena.games >= 0))
+            if not asked.size:
+                return
+            actions = np.full(arena.num_slots, NO_ACTION, np.uint8)
+            for slot in asked:
+                thinking()
+                agent = int(deciders[slot]) - FIRST_PYTHON_AGENT
+                actions[slot] = agents.decide(agent, arena.state(int(slot)))
+            arena.step(actions, np.zeros(arena.num_slots, np.float32))
+
+    def report(self) -> tuple[int, int]:
+        """The group and its pending decisions; the results too once all its games are over."""
+        self._shared["games"][self._index] = self._arena.games
+        if self._arena.pending == 0:
+            self._shared["margins"][self._games] = self._arena.margins
+            self._shared["outcomes"][self._games] = self._arena.outcomes
+        return self._index, self._arena.pending
+
+
+def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> None:
+    """Serves START and STEP commands until QUIT, or until the main process is gone.
+
+    Args:
+      connection: duplex; receives COMMANDs, sends READY + REPLY, THINKING now and then where the
+        reply takes long, or FAILED + what went wrong: a sentence in the first line, a traceback
+        below it.
+      path: the main process's sys.path, so that Python agents are found here as there.
+      spec: see WorkerSpec.
+    """
+    # The main process decides when a run ends; a terminal's Ctrl-C reaches all of us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.path[:] = path
+    try:
+        shared = SharedArrays.attach(spec.layout)
+        rollout = RolloutBuffer(
+            len(shared["lengths"]),
+            observations=shared["rollout_observations"],
+            actions=shared["rollout_actions"],
+            log_probs=shared["rollout_log_probs"],
+            lengths=shared["lengths"],
+            rewards=shared["rewards"],
+        )
+        agents = _Agents(spec.python_agents)
+        said = time.monotonic()
+
+        def thinking() -> None:
+            nonlocal said
+            if time.monotonic() - said > _THINKING_SECONDS:
+                said = time.monotonic()
+                connection.send_bytes(THINKING)
+
+        groups: dict[int, _Group] = {}
+        while True:
+            command, index = COMMAND.unpack(connection.recv_bytes())
+            if command == QUIT:
+                return
+            if index not in groups:
+                groups[index] = _Group(index, spec, shared, rollout)
+            group = groups[index]
+            if command == START:
+                group.start()
+            else:
+                group.step()
+            group.ask_agents(agents, thinking)
+            connection.send_bytes(READY + REPLY.pack(*group.report()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+    except BaseException as error:
+        kind = "" if isinstance(error, EvaluationError) else f"{type(error).__name__}: "
+        text = f"{kind}{' '.join(str(error).split())}\n{traceback.format_exc()}"
+        # The main process may be gone, or gone on without this worker.
+        with suppress(OSError):
+            connection.send_bytes(FAILED + text.encode())
+
+
+def external(policy: int) -> int:
+    """The arena's controller code of external policy `policy`."""
+    return EXTERNAL + policy

@@ -1,0 +1,211 @@
+"""Jobs: python -m train.jobs start --config FILE | status | view | stop | list | resume.
+
+A job is a training that goes on when the terminal closes. It belongs to a run folder, which keeps
+its record (job.json) and its log (job.log).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bb_jax.errors import EvaluationError
+from eval.runs.layout import RUNS_ROOT, find_run
+from train.config import ConfigError
+from train.jobs.control import JobRequest, resume, start, stop
+from train.jobs.record import JobError
+from train.jobs.status import job_status
+from train.jobs.views import (
+    LogReader,
+    describe,
+    follow,
+    headline,
+    last_lines,
+    list_runs,
+    metrics_text,
+    silence_output,
+)
+
+BACKENDS = ("local", "slurm")
+_EXIT_BAD_INPUT = 2
+_EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one sentence, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_EXIT_BAD_INPUT, f"error: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.function(options)
+        sys.stdout.flush()
+    except (ConfigError, EvaluationError, JobError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _EXIT_BAD_INPUT
+    except BrokenPipeError:
+        silence_output()
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m train.jobs",
+        description="Starts trainings that go on when the terminal closes, shows and stops them.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("start", help="start a training, or go on with a stopped one")
+    command.add_argument("--config", required=True, type=Path, metavar="FILE", help="YAML file")
+    _add_job_options(command, default_backend="local")
+    command.set_defaults(function=_start)
+
+    command = commands.add_parser("status", help="the state of a run, by default of all that run")
+    command.add_argument("run", nargs="?", metavar="RUN", help="a path, or a name in checkpoints/")
+    command.set_defaults(function=_status)
+
+    command = commands.add_parser("view", help="the last metrics and lines of the log")
+    _add_run(command)
+    command.add_argument("--follow", action="store_true", help="go on until the job ends")
+    command.add_argument(
+        "--lines", type=_count, default=10, metavar="N", help="of the log (default: 10)"
+    )
+    command.set_defaults(function=_view)
+
+    command = commands.add_parser("stop", help="stop with a checkpoint and wait for the end")
+    _add_run(command)
+    command.add_argument(
+        "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="to wait (default: 60)"
+    )
+    command.set_defaults(function=_stop)
+
+    command = commands.add_parser("list", help="all runs")
+    command.add_argument(
+        "--root", type=Path, default=RUNS_ROOT, metavar="FOLDER", help="(default: checkpoints)"
+    )
+    command.set_defaults(function=_list)
+
+    command = commands.add_parser("resume", help="go on with a run from one of its checkpoints")
+    _add_run(command)
+    command.add_argument(
+        "--step", type=_count, metavar="N",
+        help="the checkpoint; later ones are removed (default: the newest)",
+    )  # fmt: skip
+    _add_job_options(command, default_backend=None)
+    command.set_defaults(function=_resume)
+    return parser
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", metavar="RUN", help="a path, or a name in checkpoints/")
+
+
+def _add_job_options(command: argparse.ArgumentParser, default_backend: str | None) -> None:
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override a key of the configuration; may be given again",
+    )  # fmt: skip
+    said = default_backend or "that of the run's newest job"
+    command.add_argument(
+        "--backend", choices=BACKENDS, default=default_backend,
+        help=f"this machine, or Slurm by sbatch (default: {said})",
+    )  # fmt: skip
+    command.add_argument(
+        "--slurm", action="append", default=[], metavar="OPTION",
+        help="an option of sbatch, such as time=8:00:00, partition=gpu, gres=gpu:1; may be given "
+        "again",
+    )  # fmt: skip
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _slurm_options(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(option.removeprefix("--") for option in options.slurm)
+
+
+def _start(options: argparse.Namespace) -> None:
+    slurm_options = _slurm_options(options)
+    if slurm_options and options.backend != "slurm":
+        raise JobError("--slurm needs --backend slurm")
+    request = JobRequest(options.config, tuple(options.set), options.backend, slurm_options)
+    start(request, _say)
+
+
+def _resume(options: argparse.Namespace) -> None:
+    resume(
+        find_run(options.run),
+        step=options.step,
+        overrides=options.set,
+        backend=options.backend,
+        slurm_options=_slurm_options(options),
+        say=_say,
+    )
+
+
+def _status(options: argparse.Namespace) -> None:
+    if options.run is not None:
+        run = find_run(options.run)
+        print(describe(run, job_status(run)))
+        return
+    shown = []
+    for run in sorted(RUNS_ROOT.iterdir()) if RUNS_ROOT.is_dir() else []:
+        try:
+            status = job_status(run)
+        except JobError as error:
+            shown.append(f"{run.name}: {error}")
+        else:
+            if status.active:
+                shown.append(describe(run, status))
+    print("\n\n".join(shown) or f"No run in {RUNS_ROOT} is running.")
+
+
+def _view(options: argparse.Namespace) -> None:
+    run = find_run(options.run)
+    log = LogReader(run)
+    text = log.read()
+    print(f"{describe(run, job_status(run))}\n\n{metrics_text(run)}")
+    print(f"\nThe end of {log.path}:\n{last_lines(text, options.lines)}", end="", flush=True)
+    if options.follow:
+        status = follow(run, log)
+        print(headline(run, status))
+
+
+def _stop(options: argparse.Namespace) -> None:
+    stop(find_run(options.run), options.timeout, _say)
+
+
+def _list(options: argparse.Namespace) -> None:
+    print(list_runs(options.root))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""What `train.jobs` shows of runs: one line each, a page of one, and its log as it grows."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bb_jax.errors import EvaluationError
+from eval.runs.layout import CONFIGURATION, is_run, read_object, saved_steps
+from eval.runs.metrics_file import METRICS_FILE, MetricsError, Row, read_metrics
+from train.jobs.record import JOB_LOG, RECORD_FILE, JobError
+from train.jobs.status import JobStatus, State, job_status
+from train.jobs.supervisor import training_command
+from train.runs.metrics import LOG_FILE
+
+# Iterations whose mean duration tells the time left.
+_RECENT = 20
+_FOLLOW_SECONDS = 0.5
+# Looking at the state of a job costs more than looking at its log.
+_STATUS_SECONDS = 2.0
+_TABLE_WIDTH = 80
+_METRICS = {
+    "train/policy_loss": "policy loss",
+    "train/value_loss": "value loss",
+    "train/entropy": "entropy",
+    "train/kl": "KL",
+    "train/clip_fraction": "clip fraction",
+    "train/explained_variance": "explained variance",
+    "train/grad_norm_pre_clip": "gradient norm",
+    "train/learning_rate": "learning rate",
+    "train/skipped_updates": "skipped updates",
+    "time/games_per_second": "games a second",
+    "total/games": "games in total",
+}
+_METRICS_A_LINE = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+      iteration: completed iterations; None where the metrics cannot be read.
+      total: iterations when it is finished; None where that is not known.
+      seconds_left: at the pace of the last iterations; None where there is none.
+      row: the metrics of the last iteration; empty where there are none.
+      evaluation: the newest row with an evaluation; empty where there is none.
+    """
+
+    iteration: int | None
+    total: int | None
+    seconds_left: float | None
+    row: Row
+    evaluation: Row
+
+    @property
+    def mean_win_rate(self) -> float | None:
+        value = self.evaluation.get("eval/mean_win_rate")
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def done(self) -> str:
+        """Such as 120/600."""
+        iteration = "?" if self.iteration is None else str(self.iteration)
+        return f"{iteration}/{'?' if self.total is None else self.total}"
+
+
+def progress(run: Path) -> Progress:
+    """How far a run has come, from its metrics and its configuration."""
+    total = None
+    with suppress(EvaluationError):
+        total = (read_object(run / CONFIGURATION) or {}).get("total_iterations")
+    try:
+        rows = read_metrics(run) if (run / METRICS_FILE).exists() else []
+    except MetricsError:
+        return Progress(None, total, None, {}, {})
+    if not rows:
+        return Progress(0, total, None, {}, {})
+    iteration = rows[-1]["iteration"]
+    assert isinstance(iteration, int)
+    seconds = [
+        value for row in rows[-_RECENT:] if isinstance(value := row.get("time/seconds"), float)
+    ]
+    left = None
+    if seconds and total is not None:
+        left = max(0, total - iteration) * sum(seconds) / len(seconds)
+    evaluation: Row = next((row for row in reversed(rows) if "eval/mean_win_rate" in row), {})
+    return Progress(iteration, total, left, rows[-1], evaluation)
+
+
+def list_runs(root: Path) -> str:
+    """A table of all runs in a folder."""
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    runs = [run for run in folders if is_run(run) or (run / RECORD_FILE).exists()]
+    if not runs:
+        return f"There are no runs in {root}."
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("run", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for header in ("iteration", "mean win %", "time left"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for run in runs:
+        try:
+            state = job_status(run).state
+        except JobError:
+            state = State.UNKNOWN
+        reached = progress(run)
+        rate = reached.mean_win_rate
+        running = state is State.RUNNING and reached.seconds_left is not None
+        table.add_row(
+            run.name,
+            str(state),
+            reached.done,
+            "" if rate is None else f"{100 * rate:.1f}",
+            duration(reached.seconds_left) if running and reached.seconds_left is not None else "",
+        )
+    text = io.StringIO()
+    Console(file=text, width=_TABLE_WIDTH, color_system=None, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def describe(run: Path, status: JobStatus) -> str:
+    """A run's state, progress and command, over several lines."""
+    reached, record = progress(run), status.record
+    lines = {"iteration": reached.done}
+    if status.state is State.RUNNING and reached.seconds_left is not None:
+        lines["time left"] = f"about {duration(reached.seconds_left)}"
+    if reached.mean_win_rate is not None:
+        at = f"mean at iteration {reached.evaluation['iteration']}"
+        lines["win rate"] = f"{100 * reached.mean_win_rate:.1f} %, {at}"
+    if steps := saved_steps(run):
+        lines["checkpoints"] = ", ".join(map(str, steps))
+    if record is not None:
+        lines["started"] = _local_time(record.started)
+        if record.ended is not None:
+            lines["ended"] = _local_time(record.ended)
+        if record.exit_code is not None:
+            lines["exit code"] = str(record.exit_code)
+        lines["command"] = shlex.join(["python", *training_command(record)[1:]])
+        lines["log"] = str(run / JOB_LOG)
+    body = "\n".join(f"  {name:<12} {value}" for name, value in lines.items())
+    return f"{headline(run, status)}\n{body}"
+
+
+def headline(run: Path, status: JobStatus) -> str:
+    """Such as "quickstart: running (process 123)"."""
+    return f"{run.name}: {status.state}" + (f" ({status.detail})" if status.detail else "")
+
+
+def metrics_text(run: Path) -> str:
+    """The metrics of the last iteration that say most, and the newest win rates."""
+    reached = progress(run)
+    if not reached.row:
+        return "There are no metrics yet."
+    cells = [
+        f"{label:<20}{_number(value):>12}"
+        for key, label in _METRICS.items()
+        if isinstance(value := reached.row.get(key), int | float)
+    ]
+    lines = [f"Metrics of iteration {reached.iteration}:", *_in_columns(cells, _METRICS_A_LINE)]
+    rates = [
+        f"{key.removeprefix('eval/').removesuffix('/win_rate'):<20}{100 * value:>12.1f}"
+        for key, value in reached.evaluation.items()
+        if key.endswith("/win_rate") and key.startswith("eval/") and isinstance(value, float)
+    ]
+    if rates:
+        lines.append(f"Win rates in percent at iteration {reached.evaluation['iteration']}:")
+        lines += _in_columns(rates, _METRICS_A_LINE)
+    return "\n".join(lines)
+
+
+def _in_columns(cells: Sequence[str], columns: int) -> Iterator[str]:
+    for start in range(0, len(cells), columns):
+        yield "  " + "    ".join(cells[start : start + columns])
+
+
+class LogReader:
+    """Reads the log of a job (or, of a run that was none, the training's own) as it grows."""
+
+    def __init__(self, run: Path) -> None:
+        self.path = next(
+            (path for path in (run / JOB_LOG, run / LOG_FILE) if path.exists()), run / JOB_LOG
+        )
+        self._position = 0
+
+    def read(self) -> str:
+        """What has been written since the last call."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._position)
+                text = file.read()
+        except OSError:
+            return ""
+        self._position += len(text)
+        return text.decode(errors="replace")
+
+
+def last_lines(text: str, count: int) -> str:
+    """The last lines of a text, each with its end."""
+    return "".join(deque(text.splitlines(keepends=True), count))
+
+
+def follow(run: Path, log: LogReader) -> JobStatus:
+    """Prints what the log gains until the job has ended; returns its state then."""
+    checked = -_STATUS_SECONDS
+    status = job_status(run)
+    while status.active:
+        sys.stdout.write(log.read())
+        sys.stdout.flush()
+        time.sleep(_FOLLOW_SECONDS)
+        if time.monotonic() - checked >= _STATUS_SECONDS:
+            checked = time.monotonic()
+            status = job_status(run)
+    sys.stdout.write(log.read())
+    sys.stdout.flush()
+    return status
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Such as 1:02:03 or 2:03."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def _local_time(stamp: str) -> str:
+    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def silence_output() -> None:
+    """Lets a reader of standard output that has gone away go unnoticed when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,219 @@
+"""Where a run begins: with a fresh network, or with the state that another run has left."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bb_jax import CheckpointError, load_policy, policy_hash, resolve_checkpoint
+from bb_jax.merging import merge_learners
+from train.config import Config, config_to_dict, differences
+from train.runs.folder import RunFolder, parse_reference
+from train.runs.packing import unpack_state
+from train.runs.state import RunState, Totals
+from train.runs.steps import Checkpoints, SavedState
+
+RUNS_ROOT = Path("checkpoints")
+_CONFIGS = Path("configs")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run begins.
+
+    Attributes:
+      description: for messages, such as "a fresh network" or "checkpoint 600 of iter0_to_600".
+      state: the run's state after its last completed iteration.
+      arrays: the arrays that belong to it; None for a fresh network.
+    """
+
+    description: str
+    state: RunState
+    arrays: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """The beginning of a new run, before anything of it is written.
+
+    Attributes:
+      origin: where it begins.
+      source: the run that it starts from and whose checkpoint opponents come along, if any.
+      fixed_opponents: policy files of the opponents that never leave the pool.
+      teacher: policy file of the teacher, if there is one.
+    """
+
+    origin: Origin
+    source: RunFolder | None = None
+    fixed_opponents: tuple[Path, ...] = ()
+    teacher: Path | None = None
+
+
+def find_start(config: Config) -> Start:
+    """The beginning of a new run: fresh, or from another run where `resume_from` names one.
+
+    From another run come parameters, optimizer state, iteration, totals and pool members;
+    random streams, adaptive weights and metrics are the new run's own. From the run of `merge_with`
+    come parameters and optimizer state; the pool then begins empty, since its members are narrower.
+    Nothing is written.
+
+    Raises:
+      CheckpointError: the other run's checkpoint is missing (a configuration that would make it is
+        named), damaged, of another architecture, lacks a checkpoint opponent, or has all
+        iterations already; a fixed opponent is missing or of another architecture; or the teacher
+        is missing or cannot judge afterstates.
+    """
+    teacher = _teacher(config)
+    fixed_paths, fixed = _fixed_opponents(config)
+    if config.resume_from is None:
+        pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}, "fixed": fixed}
+        origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
+        return Start(origin, fixed_opponents=fixed_paths, teacher=teacher)
+    source, description, saved = _read_start("resume_from", config.resume_from)
+    state, saved_config = read_host(saved, description)
+    learner = saved.arrays["learner"]
+    if config.merge_with is None:
+        _check_architecture(saved_config, config, description)
+    else:
+        first, second = _apart(config)
+        _check_architecture(saved_config, first, description)
+        _, other, saved = _read_start("merge_with", config.merge_with)
+        _check_architecture(read_host(saved, other)[1], second, other)
+        learner = merge_learners(learner, saved.arrays["learner"])
+        description = f"{description} merged with {other}"
+        state = replace(state, pool={"members": [], "exploiters": []})
+        source = None
+    if state.iteration >= config.total_iterations:
+        raise CheckpointError(
+            f"{description} has {state.iteration} iterations, and total_iterations "
+            f"({config.total_iterations}) counts those too"
+        )
+    for opponent in [*state.pool["members"], *state.pool["exploiters"]]:
+        if source is not None and not source.opponent(opponent).exists():
+            raise CheckpointError(f"{description} lacks its opponent {source.opponent(opponent)}")
+    begun = RunState(
+        iteration=state.iteration,
+        start_iteration=state.iteration,
+        totals=state.totals,
+        pool=state.pool | {"win_rates": {}, "fixed": fixed},
+    )
+    return Start(Origin(description, begun, {"learner": learner}), source, fixed_paths, teacher)
+
+
+def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedState]:
+    """`read_state` of what a key of the configuration names."""
+    try:
+        return read_state(reference)
+    except CheckpointError as error:
+        run = Path(reference.partition("@")[0]).name
+        made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
+        hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
+        raise CheckpointError(f"{key} {reference}: {error}{hint}") from error
+
+
+def _apart(config: Config) -> tuple[Config, Config]:
+    """The configurations of two networks that make the configured one when merged."""
+    network = config.network_config
+    return (
+        replace(config, merge_with=None, network_config=replace(network, second_tower=())),
+        replace(
+            config,
+            merge_with=None,
+            network_config=replace(network, hidden_layers=network.second_tower, second_tower=()),
+        ),
+    )
+
+
+def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
+    """Policy files of the fixed opponents, and the hashes of their parameters."""
+    paths, hashes = [], []
+    for reference in config.fixed_opponents:
+        try:
+            path = resolve_checkpoint(reference, RUNS_ROOT)
+            policy = load_policy(path, config.network_config)
+        except CheckpointError as error:
+            raise CheckpointError(f"fixed_opponents {reference}: {error}") from error
+        paths.append(path)
+        hashes.append(policy_hash(policy.params))
+    return tuple(paths), hashes
+
+
+def _teacher(config: Config) -> Path | None:
+    """The policy file of the teacher, which is read through."""
+    reference = config.expert_config.teacher
+    if reference is None:
+        return None
+    what = f"expert_config.teacher {reference}"
+    try:
+        path = resolve_checkpoint(reference, RUNS_ROOT)
+        policy = load_policy(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{what}: {error}") from error
+    if policy.metadata.get("algorithm") != "expert_iteration":
+        raise CheckpointError(
+            f"{what}: {path} was not trained by expert iteration, so its values know no afterstates"
+        )
+    if policy.scoring != config.scoring:
+        raise CheckpointError(
+            f"{what}: {path} was trained for scoring by {policy.scoring}, not by {config.scoring}"
+        )
+    return path
+
+
+def _experiment(config: Path) -> str | None:
+    found = re.search(r"^experiment_name: *(\S+)", config.read_text(errors="replace"), re.MULTILINE)
+    return found and found[1]
+
+
+def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
+    """The state that RUN, RUN@STEP or the file of a packed state names; nothing is written.
+
+    Returns:
+      The run's folder, None for a packed state, which has no opponents; a description for messages;
+      and the state.
+
+    Raises:
+      CheckpointError: it is missing or damaged.
+    """
+    if reference.endswith(".policy"):
+        return None, reference, unpack_state(Path(reference))[0]
+    source, step = parse_reference(reference, RUNS_ROOT)
+    if not source.has_steps():
+        packed = source.packed_states()
+        step = max(packed) if step is None else step
+        if step not in packed:
+            there = ", ".join(map(str, packed))
+            raise CheckpointError(f"{source.path} has no checkpoint {step}; there are: {there}")
+        return None, f"checkpoint {step} of {source.path}", unpack_state(packed[step])[0]
+    checkpoints = Checkpoints(source.steps, keep=None)
+    try:
+        step = checkpoints.newest if step is None else step
+        saved = checkpoints.restore(step)
+    finally:
+        checkpoints.close()
+    return source, f"checkpoint {step} of {source.path}", saved
+
+
+def read_host(saved: SavedState, description: str) -> tuple[RunState, dict[str, Any]]:
+    """The run's state and the configuration that were saved with it."""
+    try:
+        return RunState.from_json(saved.host["run"]), saved.host["config"]
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{description} was written by another version of this program: it lacks {error}"
+        ) from error
+
+
+def _check_architecture(saved_config: dict[str, Any], config: Config, description: str) -> None:
+    """Raises CheckpointError naming the fields in which the networks differ."""
+    different = [
+        f"{changed.key} is {changed.old!r} there and {changed.new!r} in this configuration"
+        for changed in differences(saved_config, config_to_dict(config))
+        if changed.key.startswith("network_config.") or changed.key == "scoring"
+        # Neither has parameters, so another value fits.
+        if changed.key not in ("network_config.dropout", "network_config.compute_dtype")
+    ]
+    if different:
+        raise CheckpointError(f"{description} is of another architecture: {', '.join(different)}")
