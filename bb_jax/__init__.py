@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bb_jax.config import NetworkConfig as NetworkConfig
     from bb_jax.config import PPOConfig as PPOConfig
+    from bb_jax.errors import CheckpointError as CheckpointError
     from bb_jax.features import legal_mask as legal_mask
     from bb_jax.inference import make_greedy_policy as make_greedy_policy
     from bb_jax.inference import make_policy_step as make_policy_step
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
     from bb_jax.networks import build_network as build_network
     from bb_jax.networks import init_params as init_params
     from bb_jax.placement import replicate as replicate
-    from bb_jax.policy_file import CheckpointError as CheckpointError
     from bb_jax.policy_file import Policy as Policy
     from bb_jax.policy_file import load_policy as load_policy
     from bb_jax.policy_file import policy_hash as policy_hash
-    from bb_jax.policy_file import resolve_checkpoint as resolve_checkpoint
     from bb_jax.policy_file import save_policy as save_policy
     from bb_jax.rollouts import Rollout as Rollout
 
@@ -41,11 +40,10 @@ _MODULE_OF = {
     "build_network": "networks",
     "init_params": "networks",
     "replicate": "placement",
-    "CheckpointError": "policy_file",
+    "CheckpointError": "errors",
     "Policy": "policy_file",
     "load_policy": "policy_file",
     "policy_hash": "policy_file",
-    "resolve_checkpoint": "policy_file",
     "save_policy": "policy_file",
     "Rollout": "rollouts",
 }

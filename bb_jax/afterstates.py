@@ -1,7 +1,8 @@
 """Policies over afterstates: each legal action is scored by the state that it leads to.
 
-Afterstates (`bb_sim.rules.afterstates`) are made on the host. They lie one after the other, and those
-of a position in the order of its legal action ids. `B` denotes positions, `E` rows of afterstates.
+Afterstates (`bb_sim.rules.afterstates`) are made on the host. They lie one after the other, and
+those of a position in the order of its legal action ids. `B` denotes positions, `E` rows of
+afterstates.
 """
 
 import math

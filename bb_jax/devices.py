@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bb_jax.errors import DeviceError
+
 if TYPE_CHECKING:
     import jax
 
@@ -14,10 +16,6 @@ DEVICES = ("auto", "cpu", "cuda", "gpu")
 _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _CPU_DEVICES_FLAG = "xla_force_host_platform_device_count"
 _MOST_CPU_DEVICES = 4
-
-
-class DeviceError(Exception):
-    """A device was asked for that is not there; the text is one clear sentence."""
 
 
 def select_devices(

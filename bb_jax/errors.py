@@ -1,5 +1,40 @@
-"""The error that evaluation raises for bad input."""
+"""The errors whose text is one clear sentence for the user.
+
+A command line shows the sentence, without a traceback, and ends with a non-zero exit code. Rooms
+and wings add kinds of their own where somebody has to tell them apart.
+"""
+
+import os
+import re
 
 
-class EvaluationError(ValueError):
-    """Bad input to an evaluation; its text is one clear sentence for the user."""
+class UserError(Exception):
+    """Something that the user can put right; the text is one sentence that says what."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint cannot be found, read, written or used."""
+
+
+class DeviceError(UserError):
+    """A device that was asked for is missing or has failed."""
+
+
+class EvaluationError(UserError):
+    """An evaluation was given something that it cannot work with."""
+
+
+class FileError(UserError):
+    """A file cannot be read or written."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a library's error says, in a sentence or so; the system's reason where there is one."""
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    code = re.search(r"os_error_code='(\d+)'", text)
+    if code:
+        return os.strerror(int(code[1]))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = " ".join(text.split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,74 +1,121 @@
-"""Files that are written whole or not at all, JSON above all."""
+"""Files that are written whole or not at all, and JSON objects in them."""
 
 import json
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bb_jax.errors import EvaluationError
+from bb_jax.errors import FileError, UserError
+
+
+@contextmanager
+def named_errors(
+    path: Path, verb: str = "write", kind: type[UserError] = FileError
+) -> Iterator[None]:
+    """Turns an operating system's refusal into a sentence that names the file.
+
+    Args:
+      path: the file or folder.
+      verb: what is done to it.
+      kind: the error to raise.
+
+    Raises:
+      UserError: of that kind, for every OSError inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"cannot {verb} {path}: {error.strerror or error}") from error
+
+
+def write_whole(
+    path: Path, content: bytes, *, sync: bool = True, kind: type[UserError] = FileError
+) -> None:
+    """Writes a file in one step: readers and crashes see the old content or the new.
+
+    Args:
+      path: the file; a symbolic link is followed.
+      content: all of it.
+      sync: waits until it is on the disk, so that it outlives a power failure too.
+      kind: the error to raise.
+
+    Raises:
+      UserError: of that kind, where the operating system refuses; an old file is as it was.
+    """
+    with named_errors(path, kind=kind):
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            raise OSError("it is no regular file")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_json(
+    path: Path, data: Any, *, sync: bool = True, kind: type[UserError] = FileError
+) -> None:
+    """Writes JSON in one step; arguments and errors are those of `write_whole`."""
+    content = json.dumps(data, indent=1, allow_nan=False) + "\n"
+    write_whole(path, content.encode(), sync=sync, kind=kind)
+
+
+def copy_whole(source: Path, target: Path, *, kind: type[UserError] = FileError) -> None:
+    """Copies a file in one step; errors as in `write_whole`."""
+    with named_errors(source, "read", kind):
+        content = source.read_bytes()
+    write_whole(target, content, kind=kind)
+
+
+def read_object(path: Path, kind: type[UserError] = FileError) -> dict[str, Any] | None:
+    """A JSON object from a file; None where there is no such file.
+
+    Raises:
+      UserError: of that kind, where the file cannot be read or holds something else.
+    """
+    try:
+        with named_errors(path, "read", kind):
+            content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise kind(f"cannot read {path}: {error}") from error
+    except UserError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+    if not isinstance(content, dict):
+        raise kind(f"cannot read {path}: it does not hold a JSON object")
+    return content
 
 
 def check_writable(path: Path) -> None:
-    """Tries whether a file could be written there, without touching one that exists.
+    """Tries whether a file could be written, before hours of work whose result goes there.
+
+    A file that exists stays untouched.
 
     Raises:
-      EvaluationError: a folder or device of that name, a missing folder, no permission, a full
-        disk.
+      FileError: a folder or device of that name, a missing folder, no permission.
     """
     path = path.resolve()
-    if path.is_dir():
-        raise EvaluationError(f"cannot write {path}: it is a folder")
-    if path.exists() and not path.is_file():
-        raise EvaluationError(f"cannot write {path}: it is not a regular file")
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:
-            file.write(b"{}")
-    except OSError as error:
-        raise EvaluationError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Writes JSON in one step: a reader sees the old file or the new one, whatever happens.
-
-    Raises:
-      EvaluationError: as in `check_writable`; the old file is as it was.
-    """
-    write_whole(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file in one step, as `write_json` does."""
-    check_writable(path)
-    try:
-        replace_file(path.resolve(), content, sync=True)
-    except OSError as error:
-        raise EvaluationError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def replace_file(path: Path, content: bytes, *, sync: bool = False) -> None:
-    """Writes a file so that readers and crashes see the old content or the new, never a part.
-
-    Args:
-      path: of the file.
-      content: all of it.
-      sync: waits until it is on the disk, so that it outlives the machine's crash too.
-
-    Raises:
-      OSError: the operating system refuses; the old file is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with named_errors(path):
+        if path.is_dir():
+            raise OSError("it is a folder")
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a regular file")
+        probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
+        try:
+            probe.write_bytes(b"{}")
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def timestamp() -> str:

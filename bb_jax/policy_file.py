@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,8 @@ import numpy as np
 
 from bb_jax import features
 from bb_jax.config import NetworkConfig
+from bb_jax.errors import CheckpointError
+from bb_jax.files import named_errors, write_whole
 from bb_jax.networks import Network, build_network
 from bb_jax.packed_state import PACKED_FORMAT
 
@@ -27,11 +28,6 @@ Params = Any
 
 _FORMAT = "beasty-bar-policy"
 _VERSION = 1
-_SUFFIX = ".policy"
-
-
-class CheckpointError(Exception):
-    """A checkpoint that cannot be found, read, written or used; the message is one sentence."""
 
 
 class Policy(NamedTuple):
@@ -116,20 +112,10 @@ def write_content(path: str | os.PathLike[str], content: Mapping[str, Any]) -> N
       CheckpointError: as there.
     """
     path = Path(path)
-    data = flax.serialization.msgpack_serialize(dict(content))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with named_errors(path, kind=CheckpointError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+    data = flax.serialization.msgpack_serialize(dict(content))
+    write_whole(path, data, kind=CheckpointError)
 
 
 def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = None) -> Policy:
@@ -225,41 +211,3 @@ def _describe(shape_and_dtype: tuple[Any, Any] | None) -> str:
     if shape_and_dtype is None:
         return "missing"
     return f"{shape_and_dtype[1]} {list(shape_and_dtype[0])}"
-
-
-def resolve_checkpoint(reference: str, root: str | os.PathLike[str] = "checkpoints") -> Path:
-    """The policy file of a checkpoint.
-
-    Args:
-      reference: "RUN" for the newest step, or "RUN@STEP"; RUN is the path of a run's folder or its
-        name under `root`. The path of a policy file stands for itself.
-      root: folder of the runs.
-
-    Raises:
-      CheckpointError: where there is none; the message says what there is.
-    """
-    direct = Path(reference)
-    if direct.suffix == _SUFFIX:
-        if not direct.is_file():
-            raise CheckpointError(f"there is no policy file {direct}")
-        return direct
-    run, _, step = reference.partition("@")
-    if not run or ("@" in reference and not re.fullmatch(r"\d+", step)):
-        raise CheckpointError(f"{reference!r} is no checkpoint: write RUN or RUN@STEP")
-    folder = next((path for path in (Path(run), Path(root) / run) if path.is_dir()), None)
-    if folder is None:
-        runs = sorted(path.name for path in Path(root).glob("*") if path.is_dir())
-        known = f"; runs under {root}: {', '.join(runs)}" if runs else f"; no runs under {root}"
-        raise CheckpointError(f"there is no run {run}{known}")
-    files = {
-        int(path.stem): path
-        for path in (folder / "policies").glob(f"*{_SUFFIX}")
-        if re.fullmatch(r"\d+", path.stem)
-    }
-    if not files:
-        raise CheckpointError(f"run {run} holds no policies")
-    wanted = int(step) if step else max(files)
-    if wanted not in files:
-        steps = ", ".join(str(step) for step in sorted(files))
-        raise CheckpointError(f"run {run} has no policy of step {wanted}; it has {steps}")
-    return files[wanted]

@@ -21,13 +21,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bb_jax import NetworkConfig, build_network, init_params, load_policy, resolve_checkpoint
+from bb_jax import NetworkConfig, build_network, init_params, load_policy
 from bb_jax.networks import Network
 from bb_jax.search import Search, parse_search
 from bb_jax.search.judge import Judge, legal_actions
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.arena import NO_ACTION
 from bb_sim.search.simulator import NUM_MODELS
+from eval.runs.references import find_policy
 
 Params = Any
 
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if options.checkpoint:
-        policy = load_policy(resolve_checkpoint(options.checkpoint))
+        policy = load_policy(find_policy(options.checkpoint))
         network, params = policy.network, policy.params
     else:
         network = build_network(NetworkConfig(kind="mlp", hidden_layers=(256, 64), dropout=0.0))

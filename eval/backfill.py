@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bb_jax.errors import EvaluationError
+from bb_jax.errors import EvaluationError, UserError
 from bb_sim import OPPONENTS
 from eval.command_line import (
     Parser,
@@ -26,11 +26,11 @@ from eval.command_line import (
 from eval.matches.match import check_games
 from eval.matches.players import NamedPlayer, network_player
 from eval.matches.resumable import PartialResults, play_in_parts
-from eval.runs.layout import find_run, refuse_shipped
+from eval.runs.layout import policy_files, refuse_shipped
+from eval.runs.references import find_run
 from eval.statistics.manifest import (
     COMPLETE,
     Entry,
-    policy_files,
     policy_name,
     read_manifest,
     record_evaluation,
@@ -109,7 +109,7 @@ def backfill_step(run: Path, step: int, games: int, seed: int, *, again: bool) -
     Raises:
       EvaluationError: the manifest cannot be written.
     """
-    from bb_jax import CheckpointError, load_policy, policy_hash
+    from bb_jax import load_policy, policy_hash
 
     path = policy_files(run).get(step)
     if path is None:
@@ -127,7 +127,7 @@ def backfill_step(run: Path, step: int, games: int, seed: int, *, again: bool) -
             results = play_in_parts(
                 pairings, games, seed, policy.scoring, partial=partial, on_progress=on_progress
             )
-    except (CheckpointError, EvaluationError) as error:
+    except UserError as error:
         record_failure(run, step, str(error), SOURCE)
         show(f"step {step}: failed: {error}")
         return False

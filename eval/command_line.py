@@ -13,8 +13,8 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from bb_jax.devices import DEVICES, DeviceError, select_devices
-from bb_jax.errors import EvaluationError
+from bb_jax.devices import DEVICES, select_devices
+from bb_jax.errors import EvaluationError, UserError
 from bb_jax.files import timestamp as timestamp
 from eval.matches.match import OnProgress
 
@@ -50,7 +50,7 @@ def run_command(module: str, command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"{module}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except (DeviceError, EvaluationError) as error:
+    except UserError as error:
         print(f"{module}: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
 
@@ -76,17 +76,6 @@ def start_jax(device: str) -> None:
     # Leaves the memory of a GPU to a training run beside this one.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     select_devices(device)
-
-
-@contextmanager
-def checkpoint_errors() -> Iterator[None]:
-    """Turns what is wrong with a checkpoint into an EvaluationError of the same text."""
-    from bb_jax import CheckpointError
-
-    try:
-        yield
-    except CheckpointError as error:
-        raise EvaluationError(str(error)) from error
 
 
 @contextmanager

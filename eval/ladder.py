@@ -17,20 +17,20 @@ from typing import Any
 from rich.table import Table
 
 from bb_jax.errors import EvaluationError
-from bb_jax.files import timestamp, write_json
+from bb_jax.files import read_object, timestamp, write_json
 from bb_sim import OPPONENTS
-from eval.command_line import checkpoint_errors, games_bar, note, show
+from eval.command_line import games_bar, note, show
 from eval.matches.match import MatchResult
 from eval.matches.players import NamedPlayer, Player, network_player
 from eval.matches.resumable import PartialResults, play_in_parts
 from eval.matches.streams import pair_stream
 from eval.report.table import plain_text
-from eval.runs.layout import find_run, read_object, refuse_shipped
+from eval.runs.layout import LADDER, policy_files, refuse_shipped
+from eval.runs.references import find_run
 from eval.statistics.manifest import (
     COMPLETE,
     Entry,
     missing_entry,
-    policy_files,
     policy_name,
     read_manifest,
     update_manifest,
@@ -38,7 +38,6 @@ from eval.statistics.manifest import (
 from eval.statistics.ratings import Ratings, fit_ratings
 from eval.statistics.reference import named_ratings
 
-LADDER = "ladder.json"
 # Checkpoints before it that each one meets.
 PREDECESSORS = 3
 
@@ -98,8 +97,7 @@ def climb_and_show(reference: str, games: int, seed: int) -> dict[str, Any]:
     if not files:
         raise EvaluationError(f"run {run} keeps no policies")
     refuse_shipped(run)
-    with checkpoint_errors():
-        ladder, played = climb(run, games, seed)
+    ladder, played = climb(run, games, seed)
     content = _store(run, ladder)
     show(render(ladder, files))
     show(f"{played} games played, {sum(match.games for match in ladder.matches)} on the ladder")
@@ -190,7 +188,7 @@ def read_ladder(run: Path) -> Ladder | None:
       EvaluationError: the file cannot be read or is no ladder.
     """
     path = run / LADDER
-    content = read_object(path)
+    content = read_object(path, EvaluationError)
     if content is None:
         return None
     try:

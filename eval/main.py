@@ -22,7 +22,6 @@ from eval.command_line import (
     Parser,
     check_seed,
     check_temperature,
-    checkpoint_errors,
     games_bar,
     note,
     run_command,
@@ -40,6 +39,7 @@ from eval.matches.players import (
 )
 from eval.matches.resumable import PartialResults, play_in_parts
 from eval.report.table import render_comparisons, render_results
+from eval.runs.references import find_policy
 from eval.statistics.paired import Comparison, compare, swap_variance_ratio
 from eval.statistics.strength import strength_of
 
@@ -142,8 +142,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         check_writable(options.json)
     start_jax(options.device)
     players, paths = _load(entries, options.temperature)
-    with checkpoint_errors():
-        opponents = [make_player(specification) for specification in specifications]
+    opponents = [make_player(specification) for specification in specifications]
     scoring = common_scoring([*players, *opponents])
     partial = None if options.json is None else PartialResults.beside(options.json, note)
 
@@ -207,11 +206,10 @@ def _check_options(options: argparse.Namespace) -> list[SearchConfig | None]:
 def _load(
     entries: Sequence[tuple[str, SearchConfig | None]], temperature: float | None
 ) -> tuple[list[Player], list[Path]]:
-    from bb_jax import load_policy, resolve_checkpoint
+    from bb_jax import load_policy
 
-    with checkpoint_errors():
-        paths = [resolve_checkpoint(name) for name, _ in entries]
-        policies = [load_policy(path) for path in paths]
+    paths = [find_policy(name) for name, _ in entries]
+    policies = [load_policy(path) for path in paths]
     several = len({search for _, search in entries}) > 1
     players: list[Player] = []
     for (name, search), policy in zip(entries, policies, strict=True):

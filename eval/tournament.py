@@ -21,7 +21,6 @@ from eval.command_line import (
     Parser,
     check_seed,
     check_temperature,
-    checkpoint_errors,
     games_bar,
     note,
     run_command,
@@ -208,8 +207,7 @@ def _make_players(names: Sequence[str], temperature: float | None, device: str) 
         return [NamedPlayer(name) for name in names]
     except EvaluationError:
         start_jax(device)
-    with checkpoint_errors():
-        return [make_player(name, temperature=temperature) for name in names]
+    return [make_player(name, temperature=temperature) for name in names]
 
 
 def render(ratings: Ratings, results: Sequence[MatchResult], games: int, scoring: str) -> str:

@@ -14,8 +14,33 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of imports: each may import those before it and itself.
 PACKAGES = ("bb_sim", "bb_jax", "eval", "train")
+# What each wing of a room, and each module on its ground, may import of its room beside itself.
+# What lies on top of a room may import all of it.
+WINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "bb_sim": {
+        "rules": (),
+        "opponents": ("rules",),
+        "search": ("rules", "opponents"),
+        "interfaces": ("rules",),
+    },
+    "eval": {
+        "runs": (),
+        "matches": ("runs",),
+        "statistics": ("runs", "matches"),
+        "report": ("runs", "matches", "statistics"),
+    },
+    "train": {
+        "interrupt": (),
+        "schedules": (),
+        "config": (),
+        "games": ("config", "interrupt"),
+        "learning": ("config", "games", "hosts"),
+        "runs": ("config",),
+        "hosts": ("interrupt", "config", "games", "learning", "runs"),
+        "jobs": ("config", "runs"),
+    },
+}
 WITHOUT_JAX = ("bb_sim", "train.games.worker")
-MAX_LINES = 400
 
 SHELL = shutil.which("sh") or "/bin/sh"
 MAKE = shutil.which("make")
@@ -33,18 +58,26 @@ def module_names(package: str) -> list[str]:
     return sorted(name for name in names if not name.endswith("__main__"))
 
 
-def imported_packages(path: Path) -> set[str]:
+def imported_modules(path: Path) -> set[str]:
+    """Dotted names of what a file imports, `from package import module` as both of them."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        names = re.findall(r"^[ \t]*(?:from|c?import)[ \t]+([\w.]+)", text, flags=re.MULTILINE)
-        return {name.partition(".")[0] for name in names}
-    names = []
+        return set(re.findall(r"^[ \t]*(?:from|c?import)[ \t]+([\w.]+)", text, flags=re.MULTILINE))
+    names: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.append(node.module)
-    return {name.partition(".")[0] for name in names}
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def wing_of(name: str) -> str:
+    """The wing of a dotted name; "" for what lies on top of its room, the commands above all."""
+    room, _, rest = name.partition(".")
+    wing = rest.partition(".")[0]
+    return wing if wing in WINGS.get(room, ()) and not name.endswith("__main__") else ""
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -97,21 +130,31 @@ print(*sorted({"jax", "jaxlib", "flax", "optax", "orbax"} & set(sys.modules)))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_imports_point_one_way(package):
+def test_imports_point_one_way_between_rooms(package):
     forbidden = {*PACKAGES[PACKAGES.index(package) + 1 :], "tests", "benchmarks"}
     if package == "bb_sim":
         forbidden |= {"jax", "jaxlib", "flax", "optax", "orbax"}
     found = {
-        str(path.relative_to(ROOT)): sorted(imported_packages(path) & forbidden)
+        str(path.relative_to(ROOT)): sorted(
+            {name.partition(".")[0] for name in imported_modules(path)} & forbidden
+        )
         for path in source_files(package)
     }
     assert not {path: names for path, names in found.items() if names}
 
 
-def test_no_source_file_is_too_long():
-    files = [ROOT / "setup.py", *source_files(*PACKAGES, "benchmarks", "tests")]
-    lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in files}
-    assert not {path: lines for path, lines in lengths.items() if lines > MAX_LINES}
+@pytest.mark.parametrize("room", WINGS)
+def test_imports_point_one_way_between_wings(room):
+    folders = {path.parent.name for path in (ROOT / room).glob("*/__init__.py")}
+    assert folders <= set(WINGS[room])
+    wrong = []
+    for path in source_files(room):
+        importer = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        wing = wing_of(importer)
+        for name in imported_modules(path) if wing else ():
+            if name.startswith(f"{room}.") and wing_of(name) not in (wing, *WINGS[room][wing]):
+                wrong.append(f"{importer} imports {name}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_development_environment_holds_the_build_requirements():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bb_jax.errors import EvaluationError
-from eval.command_line import EXIT_BAD_INPUT, checkpoint_errors, run_command, show
+from eval.command_line import EXIT_BAD_INPUT, run_command, show
 
 MODULE = "train.checkpoints"
 
@@ -53,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
 
     def command() -> int:
-        with checkpoint_errors():
-            options.function(options)
+        options.function(options)
         return 0
 
     return run_command(MODULE, command)
@@ -107,14 +106,12 @@ def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
 
 def _training_time(run: Path, iteration: int) -> dict[str, Any]:
     """Hours that the iterations took in all, and when the last one ended."""
-    from eval.runs.metrics_file import METRICS_FILE, MetricsError, read_metrics
+    from eval.runs.layout import METRICS
+    from eval.runs.metrics_file import read_metrics
 
-    if not (run / METRICS_FILE).exists():
+    if not (run / METRICS).exists():
         return {}
-    try:
-        rows = [row for row in read_metrics(run) if int(row["iteration"] or 0) <= iteration]
-    except MetricsError as error:
-        raise EvaluationError(str(error)) from error
+    rows = [row for row in read_metrics(run) if int(row["iteration"] or 0) <= iteration]
     if not rows:
         return {}
     seconds = sum(float(row.get("time/seconds") or 0) for row in rows)
@@ -123,7 +120,8 @@ def _training_time(run: Path, iteration: int) -> dict[str, Any]:
 
 def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:
     """The run's final evaluation, where it is of this iteration."""
-    from eval.runs.layout import FINAL_EVALUATION, read_object
+    from bb_jax.files import read_object
+    from eval.runs.layout import FINAL_EVALUATION
 
     content = read_object(run / FINAL_EVALUATION)
     if content is None or content.get("iteration") != iteration:

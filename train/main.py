@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace, stop: StopSignals) -> int:
-    from train.config import ConfigError, load_config
+    from bb_jax.errors import UserError
+    from train.config import load_config
     from train.hosts.connected import HostError
     from train.hosts.rendezvous import cluster_options
 
@@ -49,29 +50,22 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     try:
         config = load_config(options.config, overrides)
         cluster = cluster_options(options)
-    except (ConfigError, HostError) as error:
+    except UserError as error:
         return _fail(error)
 
     from jax.errors import JaxRuntimeError
 
-    from bb_jax import CheckpointError
-    from bb_jax.devices import DeviceError
-    from bb_jax.errors import EvaluationError
-    from train.games.worker_pool import GenerationError
+    from bb_jax.errors import DeviceError, one_line
     from train.hosts.connected import Hosts
     from train.hosts.rendezvous import connect_hosts
     from train.interrupt import Interrupted
-    from train.runs.metrics import MetricsError
-    from train.runs.steps import one_line
 
     hosts = Hosts()
     try:
         if cluster is not None:
             hosts = connect_hosts(cluster, stop)
         _train(config, options, stop, hosts)
-    except (
-        CheckpointError, DeviceError, EvaluationError, GenerationError, HostError, MetricsError
-    ) as error:  # fmt: skip
+    except UserError as error:
         hosts.leave(str(error))
         _leave(_fail(error))
     except JaxRuntimeError as error:
@@ -209,7 +203,7 @@ def _lead(
     config: Config, options: argparse.Namespace, devices: Any, stop: StopSignals, hosts: Hosts
 ) -> None:
     """Begins or resumes the run and trains; other hosts learn where it begins, or None."""
-    from bb_jax import CheckpointError
+    from bb_jax.errors import CheckpointError
     from train.runs.folder import RunFolder
     from train.runs.start import find_start
     from train.sharing import LeaderStore
@@ -258,12 +252,13 @@ def _run(
     hosts: Hosts,
     profile: int,
 ) -> None:
+    from eval.runs.layout import PROFILE
     from train.display import Display
     from train.games.generator import GenerationShape, Generator
     from train.games.plan import games_of_host, groups_of_host, host_trajectories
     from train.learning.expert_learner import ExpertLearning
     from train.learning.learner import Learning
-    from train.profiling import FOLDER, Profiler
+    from train.profiling import Profiler
     from train.runs.metrics import MetricsWriter
     from train.sharing import FollowerMetrics
     from train.trainer import Trainer
@@ -308,7 +303,7 @@ def _run(
             "%s %s on %s, %d hosts", config.experiment_name, begins, devices, hosts.count
         )
         display.message(f"{config.experiment_name} {begins} on {_named(devices, hosts)}.")
-        profiler = Profiler(store.folder.path / FOLDER, profile, display.message)
+        profiler = Profiler(store.folder.path / PROFILE, profile, display.message)
         trainer = Trainer(
             config,
             origin,

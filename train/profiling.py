@@ -10,7 +10,6 @@ import jax
 
 from train.runs.metrics import MetricsError
 
-FOLDER = "profile"
 # Iterations that compile come first, and would hide the others.
 _WARM_UP = 2
 

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from bb_jax import CheckpointError, Hyper
-from bb_jax.errors import EvaluationError
+from bb_jax import Hyper
+from bb_jax.errors import CheckpointError, EvaluationError
 from eval.matches.match import MatchResult, evaluate
 from train.config import Config
 from train.display import Display

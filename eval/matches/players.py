@@ -12,6 +12,7 @@ import numpy as np
 from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
 from eval.matches.agents import Agent, is_agent_specification, load_agent
+from eval.runs.references import find_policy
 
 if TYPE_CHECKING:
     from bb_jax import Policy
@@ -110,10 +111,11 @@ def make_player(
         return NamedPlayer(specification)
     if is_agent_specification(specification):
         return AgentPlayer(specification, load_agent(specification))
-    from bb_jax import CheckpointError, load_policy, resolve_checkpoint
+    from bb_jax import load_policy
+    from bb_jax.errors import CheckpointError
 
     try:
-        path = resolve_checkpoint(specification)
+        path = find_policy(specification)
     except CheckpointError as error:
         if "@" in specification or "/" in specification:
             raise

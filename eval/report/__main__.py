@@ -32,7 +32,7 @@ from eval.report.page import (
     rating_tables,
     render_page,
 )
-from eval.runs.layout import find_run
+from eval.runs.references import find_run
 
 REPORT_FOLDER = "report"
 PAGE_FILE = "index.html"

@@ -9,12 +9,12 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from bb_jax.errors import EvaluationError
-from eval.ladder import LADDER
+from bb_jax.errors import EvaluationError, UserError
+from bb_jax.files import read_object
 from eval.matches.match import MatchResult
 from eval.report.table import PUBLIC_BASELINE
-from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, MANIFEST, read_object
-from eval.runs.metrics_file import METRICS_FILE, MetricsError, Row, read_metrics
+from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, LADDER, MANIFEST, METRICS
+from eval.runs.metrics_file import Row, read_metrics
 
 _PAST_CHECKPOINT = "checkpoint:"
 # What opponents are called that are neither named nor agents.
@@ -210,10 +210,7 @@ def read_runs(folders: Sequence[Path]) -> list[RunData]:
 
 
 def _read_run(name: str, folder: Path) -> RunData:
-    try:
-        rows = read_metrics(folder / METRICS_FILE)
-    except MetricsError as error:
-        raise EvaluationError(str(error)) from error
+    rows = read_metrics(folder / METRICS)
     if not rows:
         raise EvaluationError(f"{folder} has no metrics yet: no iteration is completed")
     notes: list[str] = []
@@ -221,7 +218,7 @@ def _read_run(name: str, folder: Path) -> RunData:
     def read(file: str) -> dict[str, Any] | None:
         try:
             return read_object(folder / file)
-        except EvaluationError as error:
+        except UserError as error:
             notes.append(str(error))
             return None
 

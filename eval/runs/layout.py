@@ -1,44 +1,86 @@
-"""Finds the folder of a run and reads what lies in it beside the checkpoints themselves."""
+"""What lies in a run's folder: the name of every file, each spelt here and nowhere else."""
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
-from typing import Any
 
-from bb_jax.errors import EvaluationError
+from bb_jax.errors import CheckpointError
 from bb_jax.packed_state import is_packed
-from eval.runs.metrics_file import METRICS_FILE
 
+#: Where runs live that are given by a name.
 RUNS_ROOT = Path("checkpoints")
-CONFIGURATION = "config.json"
-FINAL_EVALUATION = "final_evaluation.json"
-MANIFEST = "manifest.json"
+
+#: Full training states, one folder a step (orbax).
 STEPS = "steps"
+#: Exports for inference, one file for every step that is kept. A run that comes with the program
+#: holds packed training states here, and no steps.
+POLICIES = "policies"
+#: Checkpoint opponents, by the hash of their parameters.
+OPPONENTS = "opponents"
+#: The training state of the exploiter in work.
+EXPLOITER = "exploiter"
+#: The network that plays as the expert, where another one learns.
+TEACHER = "teacher.policy"
+#: The configuration that the run was last started with.
+CONFIGURATION = "config.json"
+#: One row of metrics an iteration.
+METRICS = "training_metrics.jsonl"
+#: Latest and best values of the metrics, and totals.
+SUMMARY = "summary.json"
+#: What happened, in words.
+LOG = "training.log"
+#: Event files, one for every start of the run.
+TENSORBOARD = "tensorboard"
+#: Traces of `--profile`.
+PROFILE = "profile"
+#: The table at the end of the run.
+FINAL_EVALUATION = "final_evaluation.json"
+#: How strong each policy of the run is.
+MANIFEST = "manifest.json"
+#: A manifest that could not be read, kept beside its successor.
+DAMAGED_MANIFEST = "manifest.damaged.json"
+#: Elo of the run's checkpoints, with every match.
+LADDER = "ladder.json"
+#: Curves and their page.
+REPORT = "report"
+#: Held by the process that trains in the folder, whose number it holds.
+TRAINING_LOCK = ".lock"
+#: The run's newest job, what it and its supervisor print, and the lock of the record.
+JOB_RECORD = "job.json"
+JOB_LOG = "job.log"
+JOB_LOCK = ".job.lock"
+
+POLICY_SUFFIX = ".policy"
+
+_POLICY_FILE = re.compile(rf"(\d+){re.escape(POLICY_SUFFIX)}")
 NEVER_WRITTEN = "holds a checkpoint that comes with the program, and is never written to"
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a training run has left its traces in a folder."""
-    return any((folder / name).exists() for name in (METRICS_FILE, CONFIGURATION, STEPS))
+    """Whether a training run, or a job that will begin one, has left traces in a folder."""
+    traces = (STEPS, POLICIES, CONFIGURATION, METRICS, JOB_RECORD)
+    return any((folder / name).exists() for name in traces)
 
 
-def find_run(reference: str, root: Path = RUNS_ROOT) -> Path:
-    """The folder that RUN names on a command line.
+def policy_path(run: Path, step: int) -> Path:
+    """The export of a step."""
+    return run / POLICIES / f"{step:06d}{POLICY_SUFFIX}"
 
-    Args:
-      reference: a path, or a name under `root`; the name comes first where both exist.
-      root: where runs live.
 
-    Raises:
-      EvaluationError: there is no such folder.
-    """
-    path = Path(reference)
-    candidates = [path] if "/" in reference else [root / reference, path]
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate
-    raise EvaluationError(f"there is no run {reference} ({candidates[0]} is not a folder)")
+def policy_files(run: Path) -> dict[int, Path]:
+    """The policies that a run keeps, by step, ascending."""
+    found = {}
+    for path in (run / POLICIES).glob(f"*{POLICY_SUFFIX}"):
+        match = _POLICY_FILE.fullmatch(path.name)
+        if match:
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+def packed_states(run: Path) -> dict[int, Path]:
+    """The packed training states among a run's policies, by step, ascending."""
+    return {step: path for step, path in policy_files(run).items() if is_packed(path)}
 
 
 def saved_steps(run: Path) -> list[int]:
@@ -50,35 +92,23 @@ def saved_steps(run: Path) -> list[int]:
 
 
 def is_shipped(run: Path) -> bool:
-    """Whether a run's folder came with the program: a packed state in it, and no steps of its own.
+    """Whether a run's folder came with the program: it holds a packed state and no steps.
 
     Nothing writes to such a folder.
     """
     try:
-        return not saved_steps(run) and any(map(is_packed, (run / "policies").glob("*.policy")))
+        return not saved_steps(run) and bool(packed_states(run))
     except OSError:
         # A folder that may not be read: whatever is done with it next says why.
         return False
 
 
-def refuse_shipped(run: Path) -> None:
-    """Raises EvaluationError where a run's folder came with the program."""
-    if is_shipped(run):
-        raise EvaluationError(f"{run} {NEVER_WRITTEN}")
+def refuse_shipped(run: Path, advice: str = "") -> None:
+    """Raises CheckpointError where a run's folder came with the program.
 
-
-def read_object(path: Path) -> dict[str, Any] | None:
-    """A JSON object from a file; None where there is no such file.
-
-    Raises:
-      EvaluationError: the file cannot be read or holds something else.
+    Args:
+      run: its folder.
+      advice: what to do instead.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"cannot read {path}: {error}") from error
-    if not isinstance(content, dict):
-        raise EvaluationError(f"cannot read {path}: it does not hold a JSON object")
-    return content
+    if is_shipped(run):
+        raise CheckpointError(f"{run} {NEVER_WRITTEN}" + (f"; {advice}" if advice else ""))

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
-METRICS_FILE = "training_metrics.jsonl"
+from bb_jax.errors import UserError
+from bb_jax.files import named_errors
+from eval.runs.layout import METRICS
 
 Value = float | int | bool | str | None
 Row = dict[str, Value]
 
 
-class MetricsError(Exception):
+class MetricsError(UserError):
     """Metrics cannot be written or read; its text is one clear sentence for the user."""
 
 
-@contextmanager
-def clear_errors(path: Path, what: str = "write") -> Iterator[None]:
-    """Turns an operating system's refusal into a MetricsError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise MetricsError(f"cannot {what} {path}: {error.strerror or error}") from error
+#: `bb_jax.files.named_errors` for metrics.
+clear_errors = partial(named_errors, kind=MetricsError)
 
 
 def read_metrics(path: Path) -> list[Row]:
@@ -33,7 +29,7 @@ def read_metrics(path: Path) -> list[Row]:
     Raises:
       MetricsError: the file is missing, or a line before its last one is damaged.
     """
-    path = path / METRICS_FILE if path.is_dir() else path
+    path = path / METRICS if path.is_dir() else path
     return [row for _, row in complete_lines(path)]
 
 

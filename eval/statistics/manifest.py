@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,18 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from bb_jax.errors import EvaluationError
-from bb_jax.files import timestamp, write_json
+from bb_jax.files import read_object, timestamp, write_json
 from eval.matches.match import MatchResult
-from eval.runs.layout import MANIFEST, read_object
+from eval.runs.layout import DAMAGED_MANIFEST, MANIFEST, policy_files, policy_path
 from eval.statistics.strength import strength_of
 
 COMPLETE, FAILED, MISSING = "complete", "failed", "missing"
 NEVER_EVALUATED = "no evaluation fell on this step; python -m eval.backfill makes up for it"
-POLICIES = "policies"
 
 _VERSION = 1
-_DAMAGED = "manifest.damaged.json"
-_POLICY_FILE = re.compile(r"(\d+)\.policy")
 
 
 @dataclass(frozen=True)
@@ -121,16 +117,6 @@ def policy_name(step: int) -> str:
     return f"@{step}"
 
 
-def policy_files(run: Path) -> dict[int, Path]:
-    """The policies that a run keeps, by step, ascending."""
-    found = {}
-    for path in (run / POLICIES).glob("*.policy"):
-        match = _POLICY_FILE.fullmatch(path.name)
-        if match:
-            found[int(match[1])] = path
-    return dict(sorted(found.items()))
-
-
 def read_manifest(run: Path) -> dict[int, Entry]:
     """The entries of a run by step; none where there is no manifest.
 
@@ -138,7 +124,7 @@ def read_manifest(run: Path) -> dict[int, Entry]:
       EvaluationError: the file cannot be read or is no manifest.
     """
     path = run / MANIFEST
-    content = read_object(path)
+    content = read_object(path, EvaluationError)
     if content is None:
         return {}
     if content.get("version") != _VERSION or not isinstance(content.get("entries"), list):
@@ -174,7 +160,7 @@ def update_manifest(
         try:
             before = read_manifest(run)
         except EvaluationError:
-            path.replace(path.with_name(_DAMAGED))
+            path.replace(path.with_name(DAMAGED_MANIFEST))
             before = {}
         entries = dict(before)
         change(entries)
@@ -189,7 +175,7 @@ def update_manifest(
                 "updated": timestamp(),
                 "entries": [entry.as_json() for entry in kept.values()],
             }
-            write_json(path, content)
+            write_json(path, content, kind=EvaluationError)
     return dropped
 
 
@@ -261,7 +247,7 @@ def missing_entry(step: int) -> Entry:
 
 
 def _file_of(step: int) -> str:
-    return f"{POLICIES}/{step:06d}.policy"
+    return policy_path(Path(), step).as_posix()
 
 
 @contextmanager

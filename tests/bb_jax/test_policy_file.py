@@ -16,7 +16,6 @@ from bb_jax import (
     init_params,
     load_policy,
     policy_hash,
-    resolve_checkpoint,
     save_policy,
 )
 from bb_jax.networks import evaluate
@@ -162,33 +161,3 @@ def test_a_full_disk_leaves_nothing_behind(saved, monkeypatch):
         save_policy(saved, tiny_network()[1], TINY_MLP, "points", {})
     assert saved.read_bytes() == before
     assert os.listdir(saved.parent) == [saved.name]
-
-
-def test_references(saved, tmp_path, monkeypatch):
-    newest = saved.with_name("000120.policy")
-    newest.write_bytes(saved.read_bytes())
-    run = saved.parent.parent
-    assert resolve_checkpoint("run", tmp_path) == newest
-    assert resolve_checkpoint("run@7", tmp_path) == saved
-    assert resolve_checkpoint(f"{run}@000007") == saved
-    assert resolve_checkpoint(str(saved)) == saved
-    monkeypatch.chdir(tmp_path)
-    assert resolve_checkpoint("run").resolve() == newest
-
-
-@pytest.mark.parametrize(
-    ("reference", "message"),
-    [
-        ("other", r"there is no run other; runs under .*: empty, run"),
-        ("run@8", "run run has no policy of step 8; it has 7"),
-        ("run@", "'run@' is no checkpoint: write RUN or RUN@STEP"),
-        ("run@x", "'run@x' is no checkpoint: write RUN or RUN@STEP"),
-        ("@7", "'@7' is no checkpoint"),
-        ("empty", "run empty holds no policies"),
-        ("gone.policy", r"there is no policy file gone\.policy"),
-    ],
-)
-def test_references_to_nothing(saved, tmp_path, reference, message):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckpointError, match=message):
-        resolve_checkpoint(reference, tmp_path)

@@ -120,7 +120,7 @@ def test_an_interrupted_backfill_goes_on(run, monkeypatch, capsys):
 )
 def test_bad_input_is_one_sentence(run, arguments, words, monkeypatch, capsys):
     monkeypatch.chdir(run.parent)
-    (run.parent / "empty").mkdir()
+    (run.parent / "empty" / "policies").mkdir(parents=True)
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -123,5 +123,6 @@ def test_a_damaged_ladder_is_named(run, damage, capsys):
 
 
 def test_a_run_without_policies_is_refused(tmp_path, capsys):
+    (tmp_path / "policies").mkdir()
     assert main(["--ladder", str(tmp_path)]) == 2
     assert "no policies" in capsys.readouterr().err

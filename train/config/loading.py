@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from bb_jax.errors import UserError
 from train.config.settings import Config
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """A configuration that cannot be used; the message is one sentence for the user."""
 
 

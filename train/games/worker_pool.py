@@ -15,6 +15,7 @@ from multiprocessing import connection as mp_connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from bb_jax.errors import UserError
 from train.games.worker import (
     COMMAND,
     FAILED,
@@ -36,7 +37,7 @@ _MAX_REPLACEMENTS = 5
 _STOP_SECONDS = 3.0
 
 
-class GenerationError(Exception):
+class GenerationError(UserError):
     """Games cannot be generated; the message says why."""
 
 

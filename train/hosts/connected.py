@@ -17,6 +17,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from bb_jax.errors import UserError
 from train.interrupt import Interrupted, StopSignals
 
 _PING_SECONDS = 2.0
@@ -28,7 +29,7 @@ DEFAULT_PATIENCE = 60.0
 T = TypeVar("T")
 
 
-class HostError(Exception):
+class HostError(UserError):
     """Another host is lost or has failed; the message is one sentence that names it."""
 
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bb_jax.errors import EvaluationError
-from eval.runs.layout import RUNS_ROOT, find_run
-from train.config import ConfigError
+from bb_jax.errors import UserError
+from eval.runs.layout import RUNS_ROOT
+from eval.runs.references import find_run
 from train.jobs.control import JobRequest, resume, start, stop
 from train.jobs.record import JobError
 from train.jobs.status import job_status
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.function(options)
         sys.stdout.flush()
-    except (ConfigError, EvaluationError, JobError) as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return _EXIT_BAD_INPUT
     except BrokenPipeError:

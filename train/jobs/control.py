@@ -12,13 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bb_jax.files import timestamp
-from eval.runs.layout import CONFIGURATION, refuse_shipped, saved_steps
+from eval.runs.layout import (
+    CONFIGURATION,
+    JOB_LOG,
+    JOB_RECORD,
+    LOG,
+    refuse_shipped,
+    saved_steps,
+)
 from train.config import load_config
 from train.jobs import slurm
 from train.jobs.process import ProcessIdentity, boot_id
 from train.jobs.record import (
-    JOB_LOG,
-    RECORD_FILE,
     JobError,
     JobRecord,
     read_record,
@@ -26,7 +31,6 @@ from train.jobs.record import (
     write_record,
 )
 from train.jobs.status import JobStatus, State, job_status, last_message
-from train.runs.metrics import LOG_FILE
 
 _POLL_SECONDS = 0.2
 _SLURM_POLL_SECONDS = 2.0
@@ -94,7 +98,7 @@ def start(request: JobRequest, say: Say) -> Path:
         resume_step=request.resume_step,
         slurm_options=request.slurm_options,
     )
-    training_log = run / LOG_FILE
+    training_log = run / LOG
     log_size = training_log.stat().st_size if training_log.exists() else 0
     with record_lock(run):
         _refuse_if_active(run)
@@ -125,7 +129,7 @@ def _refuse_if_active(run: Path) -> None:
     if status.state is State.UNKNOWN:
         raise JobError(
             f"{run} may run already ({status.detail}); if it surely does not, remove "
-            f"{run / RECORD_FILE}"
+            f"{run / JOB_RECORD}"
         )
 
 

@@ -13,19 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bb_jax.errors import EvaluationError
-from bb_jax.files import write_json
-from eval.runs.layout import read_object
+from bb_jax.errors import UserError
+from bb_jax.files import read_object, write_json
+from eval.runs.layout import JOB_LOCK, JOB_RECORD
 from train.jobs.process import ProcessIdentity
 
-RECORD_FILE = "job.json"
-# What the training and its supervisor print.
-JOB_LOG = "job.log"
-LOG_FILE = "job.log"
-_LOCK_FILE = ".job.lock"
 
-
-class JobError(Exception):
+class JobError(UserError):
     """A request about a job that cannot be met; its text is one clear sentence for the user."""
 
 
@@ -87,12 +81,10 @@ def read_record(run: Path) -> JobRecord | None:
     Raises:
       JobError: the file is damaged.
     """
-    path = run / RECORD_FILE
+    path = run / JOB_RECORD
     try:
-        data = read_object(path)
+        data = read_object(path, JobError)
         return None if data is None else JobRecord.from_json(data)
-    except EvaluationError as error:
-        raise JobError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise JobError(f"{path} is not a complete record of a job ({error!r})") from error
 
@@ -103,10 +95,7 @@ def write_record(run: Path, record: JobRecord) -> None:
     Raises:
       JobError: the file system refuses.
     """
-    try:
-        write_json(run / RECORD_FILE, record.as_json())
-    except EvaluationError as error:
-        raise JobError(str(error)) from error
+    write_json(run / JOB_RECORD, record.as_json(), kind=JobError)
 
 
 def update_record(run: Path, **changes: Any) -> JobRecord:
@@ -118,7 +107,7 @@ def update_record(run: Path, **changes: Any) -> JobRecord:
     with record_lock(run):
         record = read_record(run)
         if record is None:
-            raise JobError(f"{run / RECORD_FILE} is missing")
+            raise JobError(f"{run / JOB_RECORD} is missing")
         record = replace(record, **changes)
         write_record(run, record)
         return record
@@ -131,7 +120,7 @@ def record_lock(run: Path) -> Iterator[None]:
     Raises:
       JobError: the lock's file cannot be written.
     """
-    path = run / _LOCK_FILE
+    path = run / JOB_LOCK
     try:
         file = open(path, "a")  # noqa: SIM115 - closed below
     except OSError as error:

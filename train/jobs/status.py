@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from bb_jax.errors import EvaluationError
-from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, read_object
+from bb_jax.errors import UserError
+from bb_jax.files import read_object
+from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, JOB_LOG, TRAINING_LOCK
 from train.jobs import slurm
 from train.jobs.process import ProcessIdentity, boot_id, process_with_open_file
-from train.jobs.record import JOB_LOG, JobError, JobRecord, read_record
+from train.jobs.record import JobError, JobRecord, read_record
 
-_TRAINING_LOCK = ".lock"
 # Exit codes of a training that was told to stop.
 _STOPPED_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 # The last part of a log that is searched for its last line, in bytes.
@@ -105,11 +105,11 @@ def _outside(run: Path, record: JobRecord | None) -> JobStatus | None:
 def _lock_holder(run: Path) -> ProcessIdentity | None:
     """The process that trains in the folder, if it is on this machine."""
     try:
-        pid = int((run / _TRAINING_LOCK).read_text())
+        pid = int((run / TRAINING_LOCK).read_text())
     except (OSError, ValueError):
         return None
     # The number is left behind when the process ends; the open file is not.
-    return process_with_open_file(pid, run / _TRAINING_LOCK)
+    return process_with_open_file(pid, run / TRAINING_LOCK)
 
 
 def _without_job(run: Path) -> JobStatus:
@@ -164,7 +164,7 @@ def _files_say_finished(run: Path) -> datetime | None:
         if table["iteration"] < configuration["total_iterations"]:
             return None
         return datetime.fromtimestamp((run / FINAL_EVALUATION).stat().st_mtime, UTC)
-    except (EvaluationError, KeyError, TypeError, OSError):
+    except (UserError, KeyError, TypeError, OSError):
         return None
 
 

@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bb_jax.errors import EvaluationError
-from eval.runs.layout import CONFIGURATION, is_run, read_object, saved_steps
-from eval.runs.metrics_file import METRICS_FILE, MetricsError, Row, read_metrics
-from train.jobs.record import JOB_LOG, RECORD_FILE, JobError
+from bb_jax.files import read_object
+from eval.runs.layout import CONFIGURATION, JOB_LOG, LOG, METRICS, is_run, saved_steps
+from eval.runs.metrics_file import MetricsError, Row, read_metrics
+from train.jobs.record import JobError
 from train.jobs.status import JobStatus, State, job_status
 from train.jobs.supervisor import training_command
-from train.runs.metrics import LOG_FILE
 
 # Iterations whose mean duration tells the time left.
 _RECENT = 20
@@ -83,7 +83,7 @@ def progress(run: Path) -> Progress:
     with suppress(EvaluationError):
         total = (read_object(run / CONFIGURATION) or {}).get("total_iterations")
     try:
-        rows = read_metrics(run) if (run / METRICS_FILE).exists() else []
+        rows = read_metrics(run) if (run / METRICS).exists() else []
     except MetricsError:
         return Progress(None, total, None, {}, {})
     if not rows:
@@ -103,7 +103,7 @@ def progress(run: Path) -> Progress:
 def list_runs(root: Path) -> str:
     """A table of all runs in a folder."""
     folders = sorted(root.iterdir()) if root.is_dir() else []
-    runs = [run for run in folders if is_run(run) or (run / RECORD_FILE).exists()]
+    runs = [run for run in folders if is_run(run)]
     if not runs:
         return f"There are no runs in {root}."
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -191,7 +191,7 @@ class LogReader:
 
     def __init__(self, run: Path) -> None:
         self.path = next(
-            (path for path in (run / JOB_LOG, run / LOG_FILE) if path.exists()), run / JOB_LOG
+            (path for path in (run / JOB_LOG, run / LOG) if path.exists()), run / JOB_LOG
         )
         self._position = 0
 

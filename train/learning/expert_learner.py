@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 from bb_jax import Hyper, LearnerState, Policy
-from bb_jax.devices import DeviceError
+from bb_jax.arrays import to_arrays
+from bb_jax.errors import DeviceError
 from bb_jax.expert import make_expert_step
 from bb_jax.expert_update import Lessons, make_expert_update
 from bb_jax.networks import Network
@@ -26,7 +27,6 @@ from train.games.rollout import Rollout
 from train.hosts.connected import Hosts
 from train.learning.learner import Learning, for_any_batch
 from train.learning.replay import Replay, lessons_of
-from train.runs.steps import to_arrays
 
 
 class ExpertState(NamedTuple):

@@ -20,6 +20,7 @@ from bb_jax import (
     make_update,
 )
 from bb_jax import Rollout as DeviceRollout
+from bb_jax.arrays import from_arrays, to_arrays
 from bb_jax.devices import devices_of_all_hosts
 from bb_sim import OBSERVATION_SIZE
 from train.config import Config
@@ -27,7 +28,6 @@ from train.games.deciders import Acting, ActingSettings
 from train.games.plan import GamePlan, host_trajectories
 from train.games.rollout import Rollout
 from train.hosts.connected import Hosts
-from train.runs.steps import from_arrays, to_arrays
 
 # Rows of one forward pass in evaluations, over all devices.
 _EVALUATION_BATCH = 1024

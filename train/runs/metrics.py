@@ -30,15 +30,12 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
-from bb_jax.files import replace_file
-from eval.runs.metrics_file import METRICS_FILE as METRICS_FILE
+from bb_jax.files import write_json, write_whole
+from eval.runs.layout import LOG, METRICS, SUMMARY, TENSORBOARD
 from eval.runs.metrics_file import MetricsError as MetricsError
 from eval.runs.metrics_file import Row, Value, clear_errors, complete_lines, is_count
 from eval.runs.metrics_file import read_metrics as read_metrics
 
-SUMMARY_FILE = "summary.json"
-LOG_FILE = "training.log"
-TENSORBOARD_FOLDER = "tensorboard"
 # A flush of an event file waits for the disk.
 _EVENTS_FLUSH_SECONDS = 5.0
 
@@ -107,7 +104,7 @@ class MetricsWriter:
         self._purge_step: int | None = None
         with clear_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-        self.log, self._handler = _open_log(self._folder / LOG_FILE)
+        self.log, self._handler = _open_log(self._folder / LOG)
         try:
             self._reload(None)
         except BaseException:
@@ -147,7 +144,7 @@ class MetricsWriter:
             raise ValueError(
                 f"iteration must be an integer above {self._last_iteration}, not {iteration!r}"
             )
-        path = self._folder / METRICS_FILE
+        path = self._folder / METRICS
         line = json.dumps(plain, allow_nan=False).encode() + b"\n"
         with clear_errors(path):
             if self._rows is None:
@@ -180,7 +177,7 @@ class MetricsWriter:
     def sync(self) -> None:
         """Waits until the rows written so far are on the disk."""
         if self._rows is not None:
-            with clear_errors(self._folder / METRICS_FILE):
+            with clear_errors(self._folder / METRICS):
                 os.fsync(self._rows.fileno())
 
     def close(self) -> None:
@@ -189,7 +186,7 @@ class MetricsWriter:
             self._close_files()
         finally:
             self.log.removeHandler(self._handler)
-            with clear_errors(self._folder / LOG_FILE):
+            with clear_errors(self._folder / LOG):
                 self._handler.close()
 
     def _close_files(self) -> None:
@@ -198,7 +195,7 @@ class MetricsWriter:
         if rows is not None:
             rows.close()
         if events is not None:
-            with clear_errors(self._folder / TENSORBOARD_FOLDER):
+            with clear_errors(self._folder / TENSORBOARD):
                 events.close()
 
     def _reload(self, up_to: int | None) -> int:
@@ -206,7 +203,7 @@ class MetricsWriter:
         self._last_iteration = 0
         self._latest: dict[str, dict[str, Value]] = {}
         self._best: dict[str, dict[str, Value]] = {}
-        path = self._folder / METRICS_FILE
+        path = self._folder / METRICS
         if not path.exists():
             return 0
         kept = 0
@@ -221,8 +218,7 @@ class MetricsWriter:
         with clear_errors(path, "read"):
             changed = path.read_bytes() != data
         if changed:
-            with clear_errors(path):
-                replace_file(path, data, sync=True)
+            write_whole(path, data, kind=MetricsError)
         return kept
 
     def _note(self, row: Row) -> None:
@@ -261,10 +257,7 @@ class MetricsWriter:
             "latest": _sorted(self._latest),
             "best": _sorted(self._best),
         }
-        data = json.dumps(summary, indent=1, allow_nan=False).encode() + b"\n"
-        path = self._folder / SUMMARY_FILE
-        with clear_errors(path):
-            replace_file(path, data, sync=self._fsync)
+        write_json(self._folder / SUMMARY, summary, sync=self._fsync, kind=MetricsError)
 
     def _write_events(self, row: Row) -> None:
         """Adds the numbers of a row to the event file, in this thread: a writer thread of its own
@@ -278,7 +271,7 @@ class MetricsWriter:
             if key != "iteration" and isinstance(value, int | float)
         }
         values = [Summary.Value(tag=key, simple_value=value) for key, value in numbers.items()]
-        with clear_errors(self._folder / TENSORBOARD_FOLDER):
+        with clear_errors(self._folder / TENSORBOARD):
             events = self._events = self._events or self._open_events()
             events.write_event(
                 Event(step=step, wall_time=time.time(), summary=Summary(value=values))
@@ -289,7 +282,7 @@ class MetricsWriter:
 
     def _open_events(self) -> EventsWriter:
         """A new event file; events of steps that were cut back are declared void."""
-        folder = self._folder / TENSORBOARD_FOLDER
+        folder = self._folder / TENSORBOARD
         folder.mkdir(exist_ok=True)
         # Names are to the second, and an existing file of the same name would be overwritten.
         number = next(n for n in itertools.count() if not list(folder.glob(f"*.{n:04d}")))

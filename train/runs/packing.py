@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bb_jax import CheckpointError, NetworkConfig
+from bb_jax import NetworkConfig
+from bb_jax.errors import CheckpointError
 from bb_jax.packed_state import PACKED_FORMAT, is_packed
 from bb_jax.policy_file import policy_content, read_content, write_content
 from train.runs.steps import SavedState

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bb_jax import CheckpointError, load_policy, policy_hash, resolve_checkpoint
+from bb_jax import load_policy, policy_hash
+from bb_jax.errors import CheckpointError
 from bb_jax.merging import merge_learners
+from eval.runs.layout import packed_states
+from eval.runs.references import find_policy, find_run, is_policy_file, parse_reference
 from train.config import Config, config_to_dict, differences
-from train.runs.folder import RunFolder, parse_reference
+from train.runs.folder import RunFolder
 from train.runs.packing import unpack_state
 from train.runs.state import RunState, Totals
 from train.runs.steps import Checkpoints, SavedState
 
-RUNS_ROOT = Path("checkpoints")
 _CONFIGS = Path("configs")
 
 
@@ -107,7 +109,7 @@ def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedS
     try:
         return read_state(reference)
     except CheckpointError as error:
-        run = Path(reference.partition("@")[0]).name
+        run = Path(parse_reference(reference).run).name
         made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
         hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
         raise CheckpointError(f"{key} {reference}: {error}{hint}") from error
@@ -131,7 +133,7 @@ def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
     paths, hashes = [], []
     for reference in config.fixed_opponents:
         try:
-            path = resolve_checkpoint(reference, RUNS_ROOT)
+            path = find_policy(reference)
             policy = load_policy(path, config.network_config)
         except CheckpointError as error:
             raise CheckpointError(f"fixed_opponents {reference}: {error}") from error
@@ -147,7 +149,7 @@ def _teacher(config: Config) -> Path | None:
         return None
     what = f"expert_config.teacher {reference}"
     try:
-        path = resolve_checkpoint(reference, RUNS_ROOT)
+        path = find_policy(reference)
         policy = load_policy(path)
     except CheckpointError as error:
         raise CheckpointError(f"{what}: {error}") from error
@@ -177,11 +179,14 @@ def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
     Raises:
       CheckpointError: it is missing or damaged.
     """
-    if reference.endswith(".policy"):
-        return None, reference, unpack_state(Path(reference))[0]
-    source, step = parse_reference(reference, RUNS_ROOT)
+    if is_policy_file(reference):
+        return None, reference, unpack_state(Path(reference).expanduser())[0]
+    run, step = parse_reference(reference)
+    source = RunFolder(find_run(run))
     if not source.has_steps():
-        packed = source.packed_states()
+        packed = packed_states(source.path)
+        if not packed:
+            raise CheckpointError(f"run {run} has no checkpoints")
         step = max(packed) if step is None else step
         if step not in packed:
             there = ", ".join(map(str, packed))

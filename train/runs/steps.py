@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import re
 import shutil
 import sys
 import zlib
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +15,11 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from flax import serialization, traverse_util
 from orbax.checkpoint import checkpoint_managers
 from orbax.checkpoint.options import MultiprocessingOptions
 
-from bb_jax import CheckpointError
-from bb_jax.files import replace_file
+from bb_jax.arrays import flat_arrays
+from bb_jax.errors import CheckpointError, one_line
 
 _LOG = logging.getLogger("train")
 _METRIC = "mean_win_rate"
@@ -236,7 +232,7 @@ def _drop_damaged_win_rates(folder: Path) -> None:
 def _checksum(arrays: dict[str, Any]) -> int:
     """CRC-32 of all arrays in the order of their names."""
     value = 0
-    for name, leaf in sorted(_flat(arrays).items()):
+    for name, leaf in sorted(flat_arrays(arrays).items()):
         value = zlib.crc32(np.ascontiguousarray(leaf).data, zlib.crc32(name.encode(), value))
     return value
 
@@ -255,69 +251,3 @@ def quiet_libraries() -> None:
             show(unraisable)
 
     sys.unraisablehook = show_others
-
-
-def one_line(error: BaseException) -> str:
-    """What a library's error says, in a sentence or so; the system's reason where there is one."""
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    code = re.search(r"os_error_code='(\d+)'", text)
-    if code:
-        return os.strerror(int(code[1]))
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def to_arrays(tree: Any) -> dict[str, Any]:
-    """A tree of device or host arrays as a nested dict of numpy arrays of their own.
-
-    The copy matters: on a CPU an array fetched from the device may be its very buffer, which the
-    next update overwrites.
-    """
-    state = jax.device_get(serialization.to_state_dict(tree))
-    return jax.tree.map(lambda leaf: np.array(leaf, copy=True), state)
-
-
-def from_arrays(template: Any, arrays: Mapping[str, Any], what: str) -> Any:
-    """Arrays in the structure of a template.
-
-    Args:
-      template: tree of arrays or ShapeDtypeStructs.
-      arrays: what `to_arrays` made of a tree of that structure.
-      what: named in the error.
-
-    Raises:
-      CheckpointError: names, shapes or dtypes differ; the first difference is named.
-    """
-    expected = _flat(serialization.to_state_dict(template))
-    found = _flat(arrays)
-    for name in sorted(expected.keys() | found.keys()):
-        if name not in found:
-            raise CheckpointError(f"{what} lacks {name}: it belongs to another architecture")
-        if name not in expected:
-            raise CheckpointError(f"{what} has an extra {name}: it belongs to another architecture")
-        here, there = _kind(expected[name]), _kind(found[name])
-        if here != there:
-            raise CheckpointError(
-                f"{what} holds {name} as {there}, this configuration needs {here}"
-            )
-    return serialization.from_state_dict(template, dict(arrays))
-
-
-def _flat(state: Mapping[str, Any]) -> dict[str, Any]:
-    flat = traverse_util.flatten_dict(dict(state), sep="/")
-    return {name: leaf for name, leaf in flat.items() if leaf is not None}
-
-
-def _kind(leaf: Any) -> str:
-    return f"{np.dtype(leaf.dtype).name}{list(leaf.shape)}"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON so that the file is always whole: the old one or the new one.
-
-    Raises:
-      OSError: as of `replace_file`.
-    """
-    replace_file(path, (json.dumps(value, indent=1) + "\n").encode())

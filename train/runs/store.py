@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ from bb_jax import (
     save_policy,
 )
 from bb_jax.errors import EvaluationError
+from bb_jax.files import read_object, timestamp, write_json
 from eval.matches.match import MatchResult
 from eval.statistics.manifest import record_evaluation, record_failure, update_manifest
 from train.config import Config, config_to_dict, differences
-from train.runs.folder import RunFolder, read_json
+from train.runs.folder import RunFolder
 from train.runs.start import Origin, Start, read_host
-from train.runs.steps import Checkpoints, SavedState, write_json
+from train.runs.steps import Checkpoints, SavedState
 
 
 class RunStore:
@@ -142,10 +142,7 @@ class RunStore:
 
     def _export(self, path: Path, params: Any, metadata: dict[str, Any]) -> None:
         network, scoring = self._config.network_config, self._config.scoring
-        try:
-            save_policy(path, params, network, scoring, metadata)
-        except OSError as error:
-            raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+        save_policy(path, params, network, scoring, metadata)
 
     def wait(self) -> None:
         """Waits until what was saved is complete on disk."""
@@ -153,7 +150,7 @@ class RunStore:
 
     def note_configuration(self) -> None:
         """Leaves the configuration beside the checkpoints, for people."""
-        self._write_json(self.folder.configuration, config_to_dict(self._config))
+        write_json(self.folder.configuration, config_to_dict(self._config), kind=CheckpointError)
 
     def note_in_manifest(
         self,
@@ -208,23 +205,17 @@ class RunStore:
         content = {
             "iteration": iteration,
             "scoring": self._config.scoring,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "date": timestamp(),
             "results": [result.as_json() for result in results],
         }
-        self._write_json(self.folder.final_evaluation, content)
+        write_json(self.folder.final_evaluation, content, kind=CheckpointError)
 
     def final_evaluation(self, iteration: int) -> list[dict[str, Any]] | None:
         """The rows of the final table after an iteration; None where it was not made."""
-        if not self.folder.final_evaluation.exists():
+        content = read_object(self.folder.final_evaluation, CheckpointError)
+        if content is None or content.get("iteration") != iteration:
             return None
-        content = read_json(self.folder.final_evaluation)
-        return content["results"] if content.get("iteration") == iteration else None
-
-    def _write_json(self, path: Path, content: Any) -> None:
-        try:
-            write_json(path, content)
-        except OSError as error:
-            raise CheckpointError(f"cannot write {path}: {error.strerror}") from error
+        return content["results"]
 
     def close(self) -> None:
         """Ends what is being saved and gives the folder free."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from bb_jax.errors import EvaluationError
+from bb_jax.errors import UserError
 from eval.report.__main__ import main, write_report
 from eval.report.curves import win_rate_charts
 from eval.report.data import CHECKPOINTS, RunData, read_runs
@@ -204,7 +204,7 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = make_run(tmp_path / "run", make_rows(2))
     empty = make_run(tmp_path / "empty", [])
-    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "policies").mkdir(parents=True)
     damaged = make_run(tmp_path / "damaged", make_rows(2))
     (damaged / "training_metrics.jsonl").write_text("{\n{}\n")
     page = tmp_path / "site" / "index.html"
@@ -302,5 +302,5 @@ def test_a_matrix_of_many_evaluations_says_what_it_leaves_out():
 
 
 def test_missing_metrics_are_named(tmp_path):
-    with pytest.raises(EvaluationError, match="training_metrics"):
+    with pytest.raises(UserError, match="training_metrics"):
         read_runs([tmp_path])

@@ -10,8 +10,8 @@ import pytest
 from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
 from eval.matches.match import MatchResult
+from eval.runs.layout import policy_files
 from eval.statistics.manifest import (
-    policy_files,
     read_manifest,
     record_evaluation,
     record_failure,

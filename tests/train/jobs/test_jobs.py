@@ -195,6 +195,8 @@ def test_bad_input_is_refused_before_anything_is_made(jobs):
         assert refused(jobs(command, "nowhere"), "there is no run nowhere")
     assert not jobs.run.exists()
     jobs.run.mkdir()
+    assert refused(jobs("resume", jobs.run), "holds no run")
+    (jobs.run / "policies").mkdir()
     assert refused(jobs("resume", jobs.run), "has no checkpoint")
     (jobs.run / "job.json").write_text("{}")
     assert refused(jobs("status", jobs.run), "job.json is not a complete record")

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bb_jax import CheckpointError, load_policy
+from bb_jax import load_policy
+from bb_jax.errors import CheckpointError
 from bb_jax.networks import evaluate
 from tests.bb_jax.games import random_positions
 from tests.train.processes import tree

@@ -9,10 +9,13 @@ import jax
 import numpy as np
 import pytest
 
-from bb_jax import CheckpointError, load_policy, resolve_checkpoint
+from bb_jax import load_policy
+from bb_jax.arrays import to_arrays
 from bb_jax.config import NetworkConfig
+from bb_jax.errors import CheckpointError
 from eval import backfill
 from eval.runs.metrics_file import read_metrics
+from eval.runs.references import find_policy
 from tests.train.processes import tree
 from tests.train.running import REPOSITORY, metrics, train, write_config
 from train import checkpoints
@@ -20,7 +23,7 @@ from train.config import load_config
 from train.runs.folder import RunFolder
 from train.runs.packing import pack_state, unpack_state
 from train.runs.start import find_start
-from train.runs.steps import Checkpoints, SavedState, to_arrays
+from train.runs.steps import Checkpoints, SavedState
 from train.runs.store import RunStore
 
 
@@ -124,7 +127,7 @@ def test_another_run_starts_from_it_and_writes_nothing_there(tmp_path, packed):
 
 def test_it_plays(packed, state):
     for reference in (f"{packed.parents[1]}@6", str(packed.parents[1]), str(packed)):
-        policy = load_policy(resolve_checkpoint(reference))
+        policy = load_policy(find_policy(reference))
         assert policy.metadata["step"] == 6
         found, expected = flat(policy.params), flat(state.arrays["learner"]["params"])
         assert all(np.array_equal(found[name], values) for name, values in expected.items())

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from bb_jax import CheckpointError
+from bb_jax.errors import CheckpointError
 from tests.train.processes import tree
 from tests.train.running import REPOSITORY, metrics, train, train_struck
 from train.config import load_config

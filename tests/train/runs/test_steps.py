@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bb_jax import CheckpointError
+from bb_jax.errors import CheckpointError
 from tests.train.processes import tree
 from train.runs.folder import RunFolder
 from train.runs.steps import Checkpoints, SavedState

@@ -1,0 +1,92 @@
+"""What RUN and RUN@STEP mean, on every command line and in every key of a configuration.
+
+A text that ends in `.policy` is a file. A text with a `/`, or with a `~` in front, is a path.
+Anything else is a name: `checkpoints/NAME`, or `./NAME` where that is no run. A final `@` with
+digits is the step.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from bb_jax.errors import CheckpointError
+from eval.runs.layout import POLICY_SUFFIX, RUNS_ROOT, is_run, policy_files
+
+_STEP = re.compile(r"(.+)@(\d+)", re.DOTALL)
+
+
+class Reference(NamedTuple):
+    """What a text refers to, before anything is looked for on the disk.
+
+    Attributes:
+      run: a path or a name.
+      step: completed iterations; None is the newest.
+    """
+
+    run: str
+    step: int | None
+
+
+def parse_reference(text: str) -> Reference:
+    """Takes RUN@STEP apart; a text without a step is all RUN."""
+    match = _STEP.fullmatch(text)
+    return Reference(text, None) if match is None else Reference(match[1], int(match[2]))
+
+
+def is_policy_file(text: str) -> bool:
+    """Whether a text is the path of a policy file, not a run's."""
+    return text.endswith(POLICY_SUFFIX)
+
+
+def find_run(run: str) -> Path:
+    """The folder of a run.
+
+    Where a name fits a run in both places, standard error says which one is taken.
+
+    Args:
+      run: a path or a name, without a step.
+
+    Raises:
+      CheckpointError: there is no such run; those that there are, are named.
+    """
+    if "/" in run or run.startswith("~"):
+        folder = Path(run).expanduser()
+        if is_run(folder):
+            return folder
+        missing = "holds no run" if folder.is_dir() else "is no folder"
+        raise CheckpointError(f"there is no run {run}: {folder} {missing}")
+    found = [folder for folder in (RUNS_ROOT / run, Path(run)) if run and is_run(folder)]
+    if not found:
+        known = sorted(path.name for path in RUNS_ROOT.glob("*") if is_run(path))
+        listed = f"runs under {RUNS_ROOT}: {', '.join(known)}" if known else f"{RUNS_ROOT} has none"
+        hint = "; a step is a number: RUN@STEP" if "@" in run else ""
+        raise CheckpointError(f"there is no run {run or repr(run)}; {listed}{hint}")
+    if len(found) > 1 and found[0].resolve() != found[1].resolve():
+        print(f"note: {run} is {found[0]}, not ./{found[1]}", file=sys.stderr, flush=True)
+    return found[0]
+
+
+def find_policy(text: str) -> Path:
+    """The policy file that RUN, RUN@STEP or a path to a file names.
+
+    Raises:
+      CheckpointError: there is none; the message says what there is.
+    """
+    if is_policy_file(text):
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise CheckpointError(f"there is no policy file {path}")
+        return path
+    reference = parse_reference(text)
+    files = policy_files(find_run(reference.run))
+    if not files:
+        raise CheckpointError(f"run {reference.run} holds no policies")
+    step = max(files) if reference.step is None else reference.step
+    if step not in files:
+        raise CheckpointError(
+            f"run {reference.run} has no policy of step {step}; it has {', '.join(map(str, files))}"
+        )
+    return files[step]
