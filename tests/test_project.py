@@ -34,9 +34,9 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "schedules": (),
         "config": (),
         "games": ("config", "interrupt"),
-        "learning": ("config", "games", "hosts"),
+        "learning": ("config", "games"),
         "runs": ("config",),
-        "hosts": ("interrupt", "config", "games", "learning", "runs"),
+        "hosts": ("interrupt", "config", "runs"),
         "jobs": ("config", "runs"),
     },
 }

@@ -272,9 +272,9 @@ def _run(
         trajectories=host_trajectories(config, hosts.count),
     )
     learning = (
-        Learning(config, devices, hosts)
+        Learning(config, devices, hosts.count)
         if config.algorithm == "ppo"
-        else ExpertLearning(config, devices, hosts, store.teacher())
+        else ExpertLearning(config, devices, hosts.count, hosts.gather, store.teacher())
     )
     workers = min(config.async_num_workers, os.cpu_count() or 1)
     with (

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import numpy as np
@@ -24,9 +24,21 @@ from train.games.deciders import Acting, ActingSettings
 from train.games.expert_deciders import ExpertActing
 from train.games.plan import GamePlan
 from train.games.rollout import Rollout
-from train.hosts.connected import Hosts
 from train.learning.learner import Learning, for_any_batch
 from train.learning.replay import Replay, lessons_of
+
+T = TypeVar("T")
+
+
+class Gather(Protocol):
+    """Collects the values that all hosts give in the same call, by host."""
+
+    def __call__(self, value: T) -> list[T]: ...
+
+
+def alone(value: T) -> list[T]:
+    """Collects the value of a host that trains alone."""
+    return [value]
 
 
 class ExpertState(NamedTuple):
@@ -43,7 +55,8 @@ class ExpertLearning(Learning):
         self,
         config: Config,
         devices: Sequence[jax.Device],
-        hosts: Hosts | None = None,
+        num_hosts: int = 1,
+        gather: Gather = alone,
         teacher: Policy | None = None,
     ):
         """See `Learning`.
@@ -51,10 +64,12 @@ class ExpertLearning(Learning):
         Args:
           config: `expert_config` is used, too.
           devices: see `Learning`.
-          hosts: see `Learning`.
+          num_hosts: see `Learning`.
+          gather: brings together the lessons of all hosts.
           teacher: plays as the expert in place of the network that learns.
         """
-        super().__init__(config, devices, hosts)
+        super().__init__(config, devices, num_hosts)
+        self._gather = gather
         expert = config.expert_config
         self._teacher = None if teacher is None else self._place(teacher.params)
         expert_network = self._network if teacher is None else teacher.network
@@ -124,7 +139,7 @@ class ExpertLearning(Learning):
         assert record is not None
         inside = np.arange(record.best.shape[1]) < rollout.lengths[:, None]
         own = lessons_of(rollout, expert.td_lambda, config.draw_reward)
-        parts = self._hosts.gather((own, record.best[inside]))
+        parts = self._gather((own, record.best[inside]))
         lessons = Lessons(*map(np.concatenate, zip(*(part for part, _ in parts), strict=True)))
         replay = state.replay.with_lessons(lessons, config.buffer_size)
         size = expert.minibatch_size

@@ -27,7 +27,6 @@ from train.config import Config
 from train.games.deciders import Acting, ActingSettings
 from train.games.plan import GamePlan, host_trajectories
 from train.games.rollout import Rollout
-from train.hosts.connected import Hosts
 
 # Rows of one forward pass in evaluations, over all devices.
 _EVALUATION_BATCH = 1024
@@ -36,20 +35,19 @@ _EVALUATION_BATCH = 1024
 class Learning:
     """Networks and updates of one configuration, compiled once for every state they are used on."""
 
-    def __init__(self, config: Config, devices: Sequence[jax.Device], hosts: Hosts | None = None):
+    def __init__(self, config: Config, devices: Sequence[jax.Device], num_hosts: int = 1):
         """Builds the functions; they compile when first called.
 
         Args:
           config: network, PPO coefficients, scoring and sizes are used.
           devices: local devices to spread learning over, and on GPUs inference. On CPUs its
             batches are small, and one device divides their operations well enough.
-          hosts: each of several makes its own `Learning` and calls `learn` with its own part of the
-            games; every update is spread over the devices of all. By default there is one.
+          num_hosts: each of several hosts makes its own `Learning` and calls `learn` with its own
+            part of the games; every update is spread over the devices of all hosts.
         """
         self._config = config
-        self._hosts = hosts or Hosts()
-        self._trajectories = host_trajectories(config, self._hosts.count)
-        all_devices = devices if self._hosts.count == 1 else devices_of_all_hosts()
+        self._trajectories = host_trajectories(config, num_hosts)
+        all_devices = devices if num_hosts == 1 else devices_of_all_hosts()
         self._network = build_network(config.network_config, config.scoring)
         self._acting_devices = list(devices[:1] if devices[0].platform == "cpu" else devices)
         self._policy_step = for_any_batch(
