@@ -24,6 +24,7 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "interfaces": ("rules",),
     },
     "eval": {
+        "pictures": (),
         "runs": (),
         "matches": ("runs",),
         "statistics": ("runs", "matches"),

@@ -1,0 +1,38 @@
+"""Draws the pictures of the documentation: `python -m eval.pictures`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bb_jax.files import named_errors, write_whole
+from eval.command_line import Parser, run_command
+from eval.pictures.rules import draw_pictures
+
+_MODULE = "eval.pictures"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    parser = Parser(_MODULE, "Draws the positions and turns that the documentation shows, as SVG.")
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/pictures"), metavar="FOLDER",
+        help="where to write them (default: docs/pictures)",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+
+    def command() -> int:
+        pictures = draw_pictures()
+        with named_errors(options.out):
+            options.out.mkdir(parents=True, exist_ok=True)
+        for name, text in pictures.items():
+            write_whole(options.out / name, text.encode())
+        print(f"{len(pictures)} pictures in {options.out}")
+        return 0
+
+    return run_command(_MODULE, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
