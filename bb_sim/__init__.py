@@ -13,7 +13,6 @@ from bb_sim.opponents.choice import (
 )
 from bb_sim.rules.actions import (
     ACTIONS,
-    NUM_ACTIONS,
     OPPONENTS,
     POINTS,
     SCORINGS,
@@ -28,6 +27,7 @@ from bb_sim.rules.batch import (
     python_to_c_state,
     select_random_action,
 )
+from bb_sim.rules.engine import NUM_ACTIONS
 from bb_sim.rules.game import (
     is_decided,
     is_terminal,
@@ -39,7 +39,8 @@ from bb_sim.rules.game import (
     step,
     winner,
 )
-from bb_sim.rules.rendering import OBSERVATION_SIZE, ObservationView, decode_observation, render
+from bb_sim.rules.observation import OBSERVATION_SIZE
+from bb_sim.rules.rendering import ObservationView, decode_observation, render
 from bb_sim.rules.state import HIDDEN, Card, State
 
 __all__ = [

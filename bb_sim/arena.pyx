@@ -12,31 +12,25 @@ from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from bb_sim.opponents.choice cimport select_opponent_action
 from bb_sim.rules.conversion cimport state_from_game
 from bb_sim.rules.engine cimport (
-    NUM_ACTIONS, Game, deal, is_decided, is_terminal, legal_mask, margin, outcome, play,
+    NUM_ACTIONS, NUM_SPECIES, Game, deal, is_decided, is_terminal, legal_mask, margin, outcome,
+    play,
 )
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
-from bb_sim.opponents.choice cimport select_opponent_action
 
-from bb_sim.rules.actions import ACTIONS, OPPONENTS
+from bb_sim.rules.actions import ACTIONS, OPPONENTS, check_scoring
+from bb_sim.rules.arguments import checked_array
 
 cdef enum:
-    ROW = OBSERVATION_SIZE
     NO_GAME = -1
 
-# A controller from here on is an external policy; below it, an index into OPPONENTS.
-EXTERNAL = 16
-# In `deciders`: nothing to decide in this slot. In `step`: leave this decision waiting.
-NO_DECISION = 255
-NO_ACTION = 255
-# Decisions that one seat takes in one game, at most.
-MAX_DECISIONS = 12
-
-cdef int _EXTERNAL = EXTERNAL
-cdef uint8_t _NOTHING = 255
-cdef int _MAX_DECISIONS = MAX_DECISIONS
-SCORINGS = ("points", "animals")
+cpdef enum:
+    EXTERNAL = 16               # controllers: external policies from here on, below it opponents
+    NO_DECISION = 255           # in `deciders`: the slot waits for nothing
+    NO_ACTION = 255             # in `step`: the decision goes on waiting
+    MAX_DECISIONS = NUM_SPECIES     # of one seat in one game: one for each of its cards
 
 
 def _buffer(given, name, shape, dtype):
@@ -73,7 +67,9 @@ cdef class RolloutBuffer:
     def __init__(self, num_trajectories, *, observations=None, actions=None, log_probs=None,
                  lengths=None, rewards=None):
         n, t = num_trajectories, MAX_DECISIONS
-        self.observations = _buffer(observations, "observations", (n, t, ROW), np.uint8)
+        self.observations = _buffer(
+            observations, "observations", (n, t, OBSERVATION_SIZE), np.uint8
+        )
         self.actions = _buffer(actions, "actions", (n, t), np.uint8)
         self.log_probs = _buffer(log_probs, "log_probs", (n, t), np.float32)
         self.lengths = _buffer(lengths, "lengths", (n,), np.int32)
@@ -134,11 +130,11 @@ cdef class Arena:
                  observations=None, deciders=None):
         if num_slots != self._num_slots:
             raise ValueError(f"this arena has {self._num_slots} slots for good, not {num_slots}")
-        if scoring not in SCORINGS:
-            raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, not {scoring!r}")
-        self._scoring = SCORINGS.index(scoring)
+        self._scoring = check_scoring(scoring)
         self._stop_when_decided = stop_when_decided
-        self.observations = _buffer(observations, "observations", (num_slots, ROW), np.uint8)
+        self.observations = _buffer(
+            observations, "observations", (num_slots, OBSERVATION_SIZE), np.uint8
+        )
         self.deciders = _buffer(deciders, "deciders", (num_slots,), np.uint8)
         games = np.full(num_slots, NO_GAME, np.int32)
         self._observations, self._deciders, self._games = self.observations, self.deciders, games
@@ -205,7 +201,9 @@ cdef class Arena:
             raise ValueError(f"trajectories must be an int32 array of shape {controllers.shape}")
         used = trajectories[trajectories >= 0]
         if used.size and used.max() >= len(rollout.lengths):
-            raise ValueError(f"trajectory {used.max()} lies beyond the rollout's {len(rollout.lengths)}")
+            raise ValueError(
+                f"trajectory {used.max()} lies beyond the rollout's {len(rollout.lengths)}"
+            )
         if len(np.unique(used)) != used.size:
             raise ValueError("a trajectory belongs to one seat of one game")
         if (controllers[trajectories >= 0] < EXTERNAL).any():
@@ -223,12 +221,14 @@ cdef class Arena:
         Raises:
           ValueError: an action is illegal (it is named, and nothing has changed).
         """
-        cdef const uint8_t[::1] chosen = self._checked(actions, "actions", np.uint8)
+        cdef const uint8_t[::1] chosen = checked_array(
+            "actions", actions, np.uint8, (self._num_slots,)
+        )
         cdef const float[::1] acting = None
         if self._record is not None:
             if log_probs is None:
                 raise ValueError("log_probs are needed while a rollout is recorded")
-            acting = self._checked(log_probs, "log_probs", np.float32)
+            acting = checked_array("log_probs", log_probs, np.float32, (self._num_slots,))
         cdef int slot, illegal
         with nogil:
             illegal = self._first_illegal(chosen)
@@ -238,21 +238,13 @@ cdef class Arena:
             raise ValueError(f"{name} is not legal in slot {illegal} (game {self._games[illegal]})")
         with nogil:
             for slot in range(self._num_slots):
-                if self._games[slot] == NO_GAME or chosen[slot] == _NOTHING:
+                if self._games[slot] == NO_GAME or chosen[slot] == NO_ACTION:
                     continue
                 if self._record is not None:
                     self._record_decision(slot, chosen[slot], acting[slot])
                 self._pending -= 1
                 play(&self._slots[slot], chosen[slot])
                 self._play_on(slot)
-
-    def _checked(self, values, name, dtype):
-        values = np.ascontiguousarray(values)
-        if values.dtype != dtype or values.shape != (self._num_slots,):
-            raise ValueError(
-                f"{name} must be a {np.dtype(dtype).name} array of shape ({self._num_slots},)"
-            )
-        return values
 
     def state(self, slot):
         """The State of the game in a slot that waits for a decision."""
@@ -266,9 +258,10 @@ cdef class Arena:
         """The first slot whose action is not legal, or -1."""
         cdef int slot
         for slot in range(self._num_slots):
-            if self._games[slot] == NO_GAME or chosen[slot] == _NOTHING:
+            if self._games[slot] == NO_GAME or chosen[slot] == NO_ACTION:
                 continue
-            if chosen[slot] >= NUM_ACTIONS or not (legal_mask(&self._slots[slot]) >> chosen[slot]) & 1:
+            if (chosen[slot] >= NUM_ACTIONS
+                    or not legal_mask(&self._slots[slot]) >> chosen[slot] & 1):
                 return slot
         return -1
 
@@ -276,8 +269,8 @@ cdef class Arena:
         """Deals the next game of the list into a slot; false when the list is empty."""
         if self._next_game == self._num_games:
             self._games[slot] = NO_GAME
-            self._deciders[slot] = _NOTHING
-            memset(&self._observations[slot, 0], 0, ROW)
+            self._deciders[slot] = NO_DECISION
+            memset(&self._observations[slot, 0], 0, OBSERVATION_SIZE)
             return False
         self._games[slot] = self._next_game
         deal(&self._slots[slot], self._seeds[self._next_game], 0, 2)
@@ -294,9 +287,9 @@ cdef class Arena:
                 if not self._take_next_game(slot):
                     return
             controller = self._controllers[self._games[slot], game.to_move]
-            if controller >= _EXTERNAL:
+            if controller >= EXTERNAL:
                 write_observation(game, game.to_move, &self._observations[slot, 0])
-                self._deciders[slot] = <uint8_t> (controller - _EXTERNAL)
+                self._deciders[slot] = <uint8_t> (controller - EXTERNAL)
                 self._pending += 1
                 return
             play(game, select_opponent_action(game, controller))
@@ -320,9 +313,10 @@ cdef class Arena:
         if trajectory < 0:
             return
         t = self._record._lengths[trajectory]
-        if not 0 <= t < _MAX_DECISIONS:
+        if not 0 <= t < MAX_DECISIONS:
             return  # somebody else writes to this trajectory
-        memcpy(&self._record._observations[trajectory, t, 0], &self._observations[slot, 0], ROW)
+        memcpy(&self._record._observations[trajectory, t, 0], &self._observations[slot, 0],
+               OBSERVATION_SIZE)
         self._record._actions[trajectory, t] = action
         self._record._log_probs[trajectory, t] = log_prob
         self._record._lengths[trajectory] = t + 1

@@ -17,12 +17,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bb_sim.rules.actions import ACTIONS, NUM_ACTIONS, SPECIES, check_scoring
-from bb_sim.rules.batch import checked_int
+from bb_sim.rules.actions import ACTIONS, SPECIES, check_scoring
+from bb_sim.rules.arguments import checked_int
 from bb_sim.rules.conversion import legal_action_ids, state_after
+from bb_sim.rules.engine import (
+    DECK_SIZE,
+    HAND_SIZE,
+    NUM_ACTIONS,
+    NUM_PLIES,
+    NUM_SPECIES,
+    QUEUE_SIZE,
+)
 from bb_sim.rules.game import winner
 from bb_sim.rules.rendering import render
-from bb_sim.rules.state import MAX_DECK, MAX_HAND, MAX_QUEUE, Card, State
+from bb_sim.rules.state import Card, State
 
 try:
     import pyspiel
@@ -34,8 +42,6 @@ except ImportError as error:
 
 GAME_NAME = "python_beasty_bar"
 NUM_PLAYERS = 2
-NUM_SPECIES = len(SPECIES)
-NUM_TURNS = NUM_PLAYERS * NUM_SPECIES
 
 GAME_TYPE = pyspiel.GameType(
     short_name=GAME_NAME,
@@ -61,7 +67,7 @@ GAME_INFO = pyspiel.GameInfo(
     min_utility=-1.0,
     max_utility=1.0,
     utility_sum=0.0,
-    max_game_length=NUM_TURNS,
+    max_game_length=NUM_PLIES,
 )
 PLAYED_SPECIES = tuple(SPECIES.index(action.species) for action in ACTIONS)
 
@@ -83,7 +89,7 @@ class BeastyBarGame(pyspiel.Game):
         return BeastyBarState(self)
 
     def max_chance_nodes_in_history(self) -> int:
-        return NUM_TURNS
+        return NUM_PLIES
 
     def make_py_observer(
         self,
@@ -118,7 +124,7 @@ class Record:
         """The player whom chance owes a card: of the hand at the start, or for a turn played."""
         for player, dealt in enumerate(self.dealt):
             turns = len(self.actions[player::NUM_PLAYERS])
-            if len(dealt) < min(MAX_HAND + turns, NUM_SPECIES):
+            if len(dealt) < min(HAND_SIZE + turns, NUM_SPECIES):
                 return player
         return None
 
@@ -178,7 +184,7 @@ class BeastyBarState(pyspiel.State):
         return pyspiel.PlayerId.TERMINAL if self.is_terminal() else self._record.position.to_move
 
     def is_terminal(self) -> bool:
-        return len(self._record.actions) == NUM_TURNS
+        return len(self._record.actions) == NUM_PLIES
 
     def returns(self) -> list[float]:
         """Per player +1 for a win, 0 for a draw or before the end, -1 for a loss."""
@@ -258,7 +264,7 @@ def _redealt(played: list[int], num_dealt: int, sample: Callable[[], float]) -> 
     free: list[int] = []
     added = 0
     for turn, species in enumerate(played):
-        reachable = min(MAX_HAND + turn, num_dealt)
+        reachable = min(HAND_SIZE + turn, num_dealt)
         free += range(added, reachable)
         added = reachable
         order[take(free)] = species
@@ -294,17 +300,17 @@ class BeastyBarObserver:
         if private:
             shapes["player"] = (NUM_PLAYERS,)
         if private and iig_obs_type.perfect_recall:
-            shapes |= {"dealt": (NUM_SPECIES,), "drawn": (MAX_DECK, NUM_SPECIES)}
+            shapes |= {"dealt": (NUM_SPECIES,), "drawn": (DECK_SIZE, NUM_SPECIES)}
         elif private:
             shapes["hand"] = (NUM_SPECIES,)
         if iig_obs_type.public_info and iig_obs_type.perfect_recall:
-            shapes["actions"] = (NUM_TURNS, NUM_ACTIONS)
+            shapes["actions"] = (NUM_PLIES, NUM_ACTIONS)
         elif iig_obs_type.public_info:
             shapes |= {
-                "queue": (MAX_QUEUE, NUM_PLAYERS, NUM_SPECIES),
+                "queue": (QUEUE_SIZE, NUM_PLAYERS, NUM_SPECIES),
                 "bar": (NUM_PLAYERS, NUM_SPECIES),
                 "thats_it": (NUM_PLAYERS, NUM_SPECIES),
-                "turn": (NUM_TURNS + 1,),
+                "turn": (NUM_PLIES + 1,),
             }
         sizes = [int(np.prod(shape)) for shape in shapes.values()]
         self.tensor = np.zeros(sum(sizes), np.float32)
@@ -323,9 +329,9 @@ class BeastyBarObserver:
                 case "player":
                     part[player] = 1
                 case "dealt":
-                    part[list(record.dealt[player][:MAX_HAND])] = 1
+                    part[list(record.dealt[player][:HAND_SIZE])] = 1
                 case "drawn":
-                    drawn = record.dealt[player][MAX_HAND:]
+                    drawn = record.dealt[player][HAND_SIZE:]
                     part[range(len(drawn)), drawn] = 1
                 case "actions":
                     part[range(len(record.actions)), record.actions] = 1
@@ -346,8 +352,8 @@ class BeastyBarObserver:
         record, position = state.record, state.record.position
         words = {
             "player": lambda: str(player),
-            "dealt": lambda: _words(sorted(record.dealt[player][:MAX_HAND])),
-            "drawn": lambda: _words(record.dealt[player][MAX_HAND:]),
+            "dealt": lambda: _words(sorted(record.dealt[player][:HAND_SIZE])),
+            "drawn": lambda: _words(record.dealt[player][HAND_SIZE:]),
             "actions": lambda: ", ".join(str(ACTIONS[action]) for action in record.actions),
             "hand": lambda: _words(card.strength - 1 for card in position.hands[player]),
             "queue": lambda: " ".join(map(str, position.queue)),

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bb_sim.rules.actions import ACTIONS, NUM_ACTIONS, action_id, check_scoring
-from bb_sim.rules.batch import checked_int
+from bb_sim.rules.actions import ACTIONS, action_id, check_scoring
+from bb_sim.rules.arguments import checked_int
+from bb_sim.rules.engine import NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, QUEUE_SIZE
 from bb_sim.rules.game import (
     is_decided,
     is_terminal,
@@ -24,7 +25,16 @@ from bb_sim.rules.game import (
     step,
     winner,
 )
-from bb_sim.rules.rendering import OBSERVATION_SIZE, render
+from bb_sim.rules.observation import (
+    ANIMALS_ZERO,
+    LEGAL_BYTE,
+    OBSERVATION_SIZE,
+    OPPONENT_CARD,
+    POINTS_ZERO,
+    STRENGTH_ZERO,
+    legal_mask_of,
+)
+from bb_sim.rules.rendering import render
 from bb_sim.rules.state import State
 
 try:
@@ -39,13 +49,14 @@ except ImportError as error:
 
 AGENTS = ("player_0", "player_1")
 RENDER_MODES = ("human", "ansi")
-MASK_OFFSET = 14
-"""First byte of the legal actions in an observation row."""
-
 HIGHEST_OBSERVATION = np.array(
-    [24] * 4 + [255, 15] * 3 + [72, 24, 156, 24] + [255] * 4 + [1], np.uint8
+    [OPPONENT_CARD + NUM_SPECIES - 1] * QUEUE_SIZE
+    + [255, 15] * 3
+    + [2 * POINTS_ZERO, 2 * ANIMALS_ZERO, 2 * STRENGTH_ZERO, NUM_PLIES]
+    + [255, 255, 255, 255, 1],
+    np.uint8,
 )
-"""Per byte of an observation row, the highest value."""
+"""The highest value of each byte of an observation row."""
 
 Observation = dict[str, NDArray[Any]]
 
@@ -201,9 +212,8 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
             raise ValueError(f"the agents are {' and '.join(AGENTS)}, there is no {agent!r}")
         row = observe(self.position, AGENTS.index(agent))
         if self.terminations.get(agent, True):
-            row[MASK_OFFSET:] = 0
-        mask = np.unpackbits(row[MASK_OFFSET:], count=NUM_ACTIONS, bitorder="little")
-        return {"observation": row, "action_mask": mask.astype(np.int8)}
+            row[LEGAL_BYTE:] = 0
+        return {"observation": row, "action_mask": legal_mask_of(row).astype(np.int8)}
 
     def render(self) -> str | None:
         """The position as text in mode `ansi`; printed in mode `human`."""

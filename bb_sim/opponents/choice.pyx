@@ -13,16 +13,17 @@ import numpy as np
 from libc.math cimport cos, log, sin, sqrt
 from libc.stdint cimport int8_t, uint64_t
 
+from bb_sim.opponents.turn_score cimport NOISY, RANDOM, Turn, score_turn
 from bb_sim.rules.batch cimport GameBatch
+from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport game_from_state
 from bb_sim.rules.engine cimport (
-    NUM_ACTIONS, Game, action_parts, deal, is_decided, is_terminal, legal_mask, margin, next_random,
-    play, select_bit,
+    NUM_ACTIONS, Game, action_parts, deal, is_decided, is_terminal, legal_mask, margin,
+    next_random, play, select_bit,
 )
-from bb_sim.opponents.turn_score cimport NOISY, RANDOM, Turn, score_turn
 
 from bb_sim.rules.actions import ACTIONS, OPPONENTS, check_scoring
-from bb_sim.rules.batch import checked_int
+from bb_sim.rules.arguments import checked_int
 
 cdef extern from *:
     """
@@ -31,7 +32,6 @@ cdef extern from *:
     """
     const double TIE "BB_TIE"               # scores this near the best are tied
     const double TWO_PI "BB_TWO_PI"
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
 
 
 # --- The choice ---------------------------------------------------------------------------------

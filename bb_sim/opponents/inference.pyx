@@ -15,28 +15,25 @@ import numpy as np
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memset
 
-from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of, write_later_row
-from bb_sim.rules.engine cimport (
-    ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, Game, action_parts, legal_mask, next_random,
-    play, popcount, random_below,
-)
-from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
-from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
 from bb_sim.opponents.choice cimport tied_best
+from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
 from bb_sim.opponents.turn_score cimport NOISY, NUM_OPPONENTS, RANDOM
+from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of, write_later_row
+from bb_sim.rules.bits cimport popcount, trailing_zeros
+from bb_sim.rules.engine cimport (
+    ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, QUEUE_SIZE, Game, action_parts,
+    legal_mask, next_random, play, random_below,
+)
+from bb_sim.rules.observation cimport (
+    ANIMALS_BYTE, ANIMALS_ZERO, LEGAL_BYTE, OBSERVATION_SIZE, POINTS_BYTE, POINTS_ZERO, QUEUE_BYTE,
+    STRENGTH_BYTE, STRENGTH_ZERO, TURN_BYTE, UNSEEN_BYTE, set_at, subtract_margins,
+    write_observation,
+)
 
-from bb_sim.rules.batch import checked_int
-
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
+from bb_sim.rules.arguments import checked_int
+from bb_sim.rules.observation import checked_rows
 
 cdef enum:
-    ROW = OBSERVATION_SIZE
-    QUEUE_SIZE = 4
-    MARGINS = 10                # offset of three bytes, and what they hold for no margin
-    POINTS_ZERO = 36
-    ANIMALS_ZERO = 12
-    STRENGTH_ZERO = 78
     SCORED = (1 << NUM_OPPONENTS) - 1 & ~(1 << RANDOM)
 
 ctypedef struct Move:           # of the opponent, as the viewer saw it
@@ -54,7 +51,7 @@ ctypedef struct Move:           # of the opponent, as the viewer saw it
 cdef bint are_cards_right(const Game* g, int mover) noexcept nogil:
     """A game of a row holds as many cards as its turn says, so that it can be played on."""
     cdef int unseen = NUM_SPECIES - g.turn // 2
-    return (g.turn < 2 * NUM_SPECIES and g.queue_len <= g.turn
+    return (g.turn < NUM_PLIES and g.queue_len <= g.turn
             and (g.hand[0] | g.hand[1]) <= ALL_SPECIES
             and popcount(g.hand[mover]) == unseen
             and popcount(g.hand[1 - mover]) == g.cards_left - unseen)
@@ -64,7 +61,7 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noe
     """False where `after` does not follow from `before`."""
     cdef int viewer = viewer_of(before)
     cdef Game* g = &move.game
-    cdef uint8_t[ROW] found
+    cdef uint8_t[OBSERVATION_SIZE] found
     cdef Game later
     cdef uint64_t legal
     cdef int action
@@ -74,7 +71,7 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noe
     g.deck_set[viewer] = 0
     move.mover = 1 - viewer
     move.unseen = g.hand[move.mover]
-    move.played = move.unseen & ~(after[8] | <unsigned int>after[9] << 8)
+    move.played = move.unseen & ~set_at(after, UNSEEN_BYTE)
     move.seen = 0
     memset(move.actions, 0, sizeof(move.actions))
     if legal_actions_of(before) or not are_cards_right(g, move.mover) or popcount(move.played) != 1:
@@ -90,7 +87,8 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noe
         play(&later, action)
         write_later_row(&later, viewer, before, found)
         # Queue, unseen cards, margins and turn.
-        if memcmp(found, after, QUEUE_SIZE) == 0 and memcmp(&found[8], after + 8, 6) == 0:
+        if (memcmp(&found[QUEUE_BYTE], after + QUEUE_BYTE, QUEUE_SIZE) == 0
+                and memcmp(&found[UNSEEN_BYTE], after + UNSEEN_BYTE, LEGAL_BYTE - UNSEEN_BYTE) == 0):
             move.seen |= <uint64_t>1 << action
     return move.seen != 0
 
@@ -213,24 +211,15 @@ cdef void write_mover_row(const Move* move, const uint8_t* before, unsigned int 
     g.hand[move.mover] = hand
     g.deck_set[move.mover] = move.unseen ^ hand
     write_observation(&g, move.mover, out)
-    out[MARGINS] = 2 * POINTS_ZERO - before[MARGINS]
-    out[MARGINS + 1] = 2 * ANIMALS_ZERO - before[MARGINS + 1]
-    out[MARGINS + 2] = 2 * STRENGTH_ZERO - before[MARGINS + 2]
+    subtract_margins(out, before)
 
 
 # --- The face to Python -------------------------------------------------------------------------
 
 
-def _checked_rows(rows, name):
-    rows = np.ascontiguousarray(rows)
-    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != ROW:
-        raise ValueError(f"{name} must be a uint8 array of shape [B, {ROW}]")
-    return rows
-
-
 def _checked_moves(before_rows, after_rows, seeds):
-    before_rows = _checked_rows(before_rows, "before_rows")
-    after_rows = _checked_rows(after_rows, "after_rows")
+    before_rows = checked_rows("before_rows", before_rows)
+    after_rows = checked_rows("after_rows", after_rows)
     if len(before_rows) != len(after_rows):
         raise ValueError(f"{len(before_rows)} before_rows need as many after_rows, "
                          f"not {len(after_rows)}")
@@ -257,15 +246,19 @@ def rows_before_first_move(after_rows):
     Raises:
       ValueError: `after_rows` is no such array, or a row is not at turn 1.
     """
-    after_rows = _checked_rows(after_rows, "after_rows")
-    late = np.flatnonzero(after_rows[:, 13] != 1)
+    after_rows = checked_rows("after_rows", after_rows)
+    late = np.flatnonzero(after_rows[:, TURN_BYTE] != 1)
     if late.size:
-        raise ValueError(f"row {late[0]} of after_rows is at turn {after_rows[late[0], 13]}, not 1")
+        turn = after_rows[late[0], TURN_BYTE]
+        raise ValueError(f"row {late[0]} of after_rows is at turn {turn}, not 1")
     rows = after_rows.copy()
-    rows[:, :QUEUE_SIZE] = 0
-    rows[:, 8:10] = ALL_SPECIES & 0xFF, ALL_SPECIES >> 8
-    rows[:, MARGINS:MARGINS + 3] = POINTS_ZERO, ANIMALS_ZERO, STRENGTH_ZERO
-    rows[:, 13:] = 0
+    rows[:, QUEUE_BYTE:QUEUE_BYTE + QUEUE_SIZE] = 0
+    rows[:, UNSEEN_BYTE:UNSEEN_BYTE + 2] = ALL_SPECIES & 0xFF, ALL_SPECIES >> 8
+    rows[:, POINTS_BYTE] = POINTS_ZERO
+    rows[:, ANIMALS_BYTE] = ANIMALS_ZERO
+    rows[:, STRENGTH_BYTE] = STRENGTH_ZERO
+    rows[:, TURN_BYTE] = 0
+    rows[:, LEGAL_BYTE:] = 0
     return rows
 
 
@@ -339,7 +332,7 @@ def opponent_rows(before_rows, after_rows, samples, seeds):
     cdef const uint8_t[:, ::1] before = before_rows
     cdef const uint8_t[:, ::1] after = after_rows
     cdef const uint64_t[::1] each_seed = seeds
-    rows = np.empty((len(before_rows), hands, ROW), np.uint8)
+    rows = np.empty((len(before_rows), hands, OBSERVATION_SIZE), np.uint8)
     masks = np.empty((len(before_rows), hands), np.uint64)
     cdef uint8_t[:, :, ::1] result = rows
     cdef uint64_t[:, ::1] leading = masks

@@ -8,17 +8,15 @@ from libc.math cimport erfc, exp, sqrt
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from bb_sim.rules.conversion cimport game_from_state
-from bb_sim.rules.engine cimport NUM_ACTIONS, Game, action_parts, legal_mask, popcount
 from bb_sim.opponents.choice cimport (
     NOISE, actions_to_choose_from, opponent_number, score_actions, tied_best,
 )
 from bb_sim.opponents.turn_score cimport HEURISTIC, NOISY, RANDOM, Turn, score_turn
+from bb_sim.rules.bits cimport popcount, trailing_zeros
+from bb_sim.rules.conversion cimport game_from_state
+from bb_sim.rules.engine cimport NUM_ACTIONS, Game, action_parts, legal_mask
 
 from bb_sim.rules.actions import ACTIONS
-
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
 
 # In standard deviations of the noise, if nothing else is said.
 cdef enum:

@@ -7,17 +7,14 @@ turn.
 
 from libc.stdint cimport uint64_t
 
+from bb_sim.rules.bits cimport leading_zeros, popcount
 from bb_sim.rules.engine cimport (
     ALL_SPECIES, CHAMELEON, CROCODILE, GIRAFFE, HIPPO, KANGAROO, LION, MONKEY, NUM_SPECIES,
-    OWNER_SHIFT, PARROT, QUEUE_LIMIT, SEAL, SKUNK, SNAKE, SPECIES_BITS, ZEBRA, Game, points_sum,
-    popcount,
+    OWNER_SHIFT, PARROT, QUEUE_LIMIT, QUEUE_SIZE, SEAL, SKUNK, SNAKE, SPECIES_BITS, ZEBRA, Game,
+    points_sum,
 )
 
-cdef extern from *:
-    int leading_zeros "__builtin_clzll"(unsigned long long) noexcept nogil
-
 cdef enum:
-    QUEUE_PLACES = 4            # animals between turns, at most
     CARD_CODES = 32             # codes of two players' cards, EMPTY among them
     HIPPO_OR_CROCODILE = 1 << HIPPO | 1 << CROCODILE
     RECURRING = HIPPO_OR_CROCODILE | 1 << GIRAFFE
@@ -31,7 +28,7 @@ ctypedef struct Material:       # weights of the material score
     double thats_it
     double hand
     double skunk                            # species weight of the skunk; the others have 1
-    double place[QUEUE_LIMIT][QUEUE_PLACES]     # [queue length][index]
+    double place[QUEUE_LIMIT][QUEUE_SIZE]     # [queue length][index]
     double value[2][CARD_CODES]                 # [me][card code]: weighted points, theirs negative
 
 ctypedef struct Outcome:        # weights of the outcome score
@@ -56,7 +53,7 @@ cdef Material MATERIAL[NUM_OPPONENTS]       # of the opponents that score materi
 cdef Outcome HAND_TUNED = Outcome(3.0, -2.0, -2.5, 2.0, 1.5, 2.0, 1.5, 0.4, 0.5, 15.0, 0.5, 0.3)
 cdef Outcome DISTILLED = Outcome(4.2, -2.5, -3.5, 2.8, 1.8, 2.5, 2.2, 0.6, 0.7, 18.0, 0.6, 0.4)
 # Outcome score, by index; the fifth weight, 0.10, never acts, as no fifth animal stays.
-cdef double[QUEUE_PLACES] QUEUE_VALUE = [0.53, 0.37, 0.25, 0.27]
+cdef double[QUEUE_SIZE] QUEUE_VALUE = [0.53, 0.37, 0.25, 0.27]
 cdef double QUEUE_VALUE_OF[2][CARD_CODES]   # [me][card code]: points, or -0.6 times theirs
 
 

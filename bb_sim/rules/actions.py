@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bb_sim.rules.engine import NUM_ACTIONS, QUEUE_SIZE
+
 SPECIES = (
     "skunk",
     "parrot",
@@ -80,15 +82,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("kangaroo"),
     *(Action("kangaroo", (hop,)) for hop in (1, 2)),
     Action("parrot"),
-    *(Action("parrot", (index,)) for index in range(4)),
+    *(Action("parrot", (index,)) for index in range(QUEUE_SIZE)),
     Action("chameleon"),
     *(Action("chameleon", (species,)) for species in _PLAIN),
     *(Action("chameleon", ("kangaroo", hop)) for hop in (1, 2)),
-    *(Action("chameleon", ("parrot", index)) for index in range(4)),
+    *(Action("chameleon", ("parrot", index)) for index in range(QUEUE_SIZE)),
 )
 """`ACTIONS[a]` is the action with id `a`."""
-
-NUM_ACTIONS = len(ACTIONS)
 
 _IDS = {action: number for number, action in enumerate(ACTIONS)}
 

@@ -10,23 +10,17 @@ import numpy as np
 from libc.stdint cimport int32_t, uint16_t
 from libc.string cimport memcpy, memset
 
+from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, EMPTY, NUM_ACTIONS, NUM_SPECIES, OWNER_SHIFT, SPECIES_BITS, play, popcount,
+    ALL_SPECIES, EMPTY, NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, OWNER_SHIFT, QUEUE_SIZE, play,
 )
-from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
+from bb_sim.rules.observation cimport (
+    DECK_BYTE, HAND_BYTE, LEGAL_BYTE, OBSERVATION_SIZE, OPPONENT_CARD, OWN_CARD, QUEUE_BYTE,
+    TURN_BYTE, UNSEEN_BYTE, add_margins, write_observation,
+)
 
 from bb_sim.rules.actions import ACTIONS
-
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
-
-cdef enum:
-    ROW = OBSERVATION_SIZE
-    QUEUE_SIZE = 4
-    TOTAL_CARDS = 2 * NUM_SPECIES
-    POINTS_ZERO = 36
-    ANIMALS_ZERO = 12
-    STRENGTH_ZERO = 78
+from bb_sim.rules.observation import checked_rows
 
 
 # --- Rows and games -----------------------------------------------------------------------------
@@ -34,57 +28,49 @@ cdef enum:
 
 cdef uint64_t legal_actions_of(const uint8_t* row) noexcept nogil:
     cdef uint64_t legal = 0
-    memcpy(&legal, row + 14, 5)
+    memcpy(&legal, row + LEGAL_BYTE, OBSERVATION_SIZE - LEGAL_BYTE)
     return legal
 
 
 cdef int viewer_of(const uint8_t* row) noexcept nogil:
-    return row[13] & 1 ^ (legal_actions_of(row) == 0)
+    return row[TURN_BYTE] & 1 ^ (legal_actions_of(row) == 0)
 
 
 cdef void game_from_row(Game* g, const uint8_t* row) noexcept nogil:
     cdef int viewer = viewer_of(row)
     cdef int other = 1 - viewer
-    cdef int i, owner, species, player
+    cdef int i, code, owner, species, player
     cdef uint16_t[2] queued = [0, 0]
     memset(g, 0, sizeof(Game))
     memset(g.queue, EMPTY, sizeof(g.queue))
     for i in range(QUEUE_SIZE):
-        if row[i] == 0:
+        code = row[QUEUE_BYTE + i]
+        if code == 0:
             break
-        owner = viewer if row[i] <= NUM_SPECIES else other
-        species = (row[i] - 1) % NUM_SPECIES
+        owner = viewer if code < OPPONENT_CARD else other
+        species = (code - OWN_CARD) % NUM_SPECIES
         g.queue[i] = owner << OWNER_SHIFT | species
         queued[owner] |= 1 << species
         g.queue_len += 1
-    memcpy(&g.hand[viewer], row + 4, 2)
-    memcpy(&g.deck_set[viewer], row + 6, 2)
-    memcpy(&g.hand[other], row + 8, 2)
+    memcpy(&g.hand[viewer], row + HAND_BYTE, 2)
+    memcpy(&g.deck_set[viewer], row + DECK_BYTE, 2)
+    memcpy(&g.hand[other], row + UNSEEN_BYTE, 2)
     for player in range(2):
         g.thats_it[player] = ALL_SPECIES & ~(g.hand[player] | g.deck_set[player] | queued[player])
     g.num_players = 2
-    g.turn = row[13]
+    g.turn = row[TURN_BYTE]
     g.to_move = g.turn & 1
-    g.cards_left = TOTAL_CARDS - g.turn
+    g.cards_left = NUM_PLIES - g.turn
     g.num_departed = g.turn - g.queue_len
 
 
 cdef void write_later_row(const Game* g, int viewer, const uint8_t* row,
                           uint8_t* out) noexcept nogil:
     write_observation(g, viewer, out)
-    out[10] += row[10] - POINTS_ZERO
-    out[11] += row[11] - ANIMALS_ZERO
-    out[12] += row[12] - STRENGTH_ZERO
+    add_margins(out, row)
 
 
 # --- The face to Python -------------------------------------------------------------------------
-
-
-def _checked_rows(observations):
-    observations = np.ascontiguousarray(observations)
-    if observations.dtype != np.uint8 or observations.ndim != 2 or observations.shape[1] != ROW:
-        raise ValueError(f"observations must be a uint8 array of shape [B, {ROW}]")
-    return observations
 
 
 def count_afterstates(observations):
@@ -93,7 +79,7 @@ def count_afterstates(observations):
     Raises:
       ValueError: `observations` is no such array.
     """
-    cdef const uint8_t[:, ::1] rows = _checked_rows(observations)
+    cdef const uint8_t[:, ::1] rows = checked_rows("observations", observations)
     counts = np.empty(len(observations), np.int32)
     cdef int32_t[::1] result = counts
     cdef Py_ssize_t i
@@ -119,7 +105,7 @@ def expand_afterstates(observations, *, capacity=None):
     Raises:
       ValueError: `observations` is no such array, or has more afterstates than `capacity`.
     """
-    observations = _checked_rows(observations)
+    observations = checked_rows("observations", observations)
     starts = np.zeros(len(observations) + 1, np.int32)
     np.cumsum(count_afterstates(observations), out=starts[1:])
     number = int(starts[len(observations)])
@@ -127,7 +113,7 @@ def expand_afterstates(observations, *, capacity=None):
         capacity = number
     if number > capacity:
         raise ValueError(f"there are {number} afterstates, more than the capacity of {capacity}")
-    afterstates = np.zeros((capacity, ROW), np.uint8)
+    afterstates = np.zeros((capacity, OBSERVATION_SIZE), np.uint8)
     cdef const uint8_t[:, ::1] rows = observations
     cdef uint8_t[:, ::1] results = afterstates
     cdef Py_ssize_t i
@@ -154,7 +140,7 @@ def afterstates_of(observations, actions):
     Raises:
       ValueError: the arrays have other shapes, or an action is not legal (it is named).
     """
-    observations = _checked_rows(observations)
+    observations = checked_rows("observations", observations)
     actions = np.asarray(actions)
     if actions.shape != (len(observations),) or actions.dtype.kind not in "iu":
         raise ValueError(f"actions must be {len(observations)} integers")
@@ -193,6 +179,6 @@ cdef int write_afterstates(const uint8_t* row, uint8_t* out) noexcept nogil:
         after = before
         play(&after, trailing_zeros(legal))
         legal &= legal - 1
-        write_later_row(&after, viewer, row, out + number * ROW)
+        write_later_row(&after, viewer, row, out + number * OBSERVATION_SIZE)
         number += 1
     return number

@@ -2,7 +2,6 @@
 
 from libc.stdint cimport uint8_t
 
-from bb_sim.rules.conversion cimport game_from_state, state_from_game
 from bb_sim.rules.engine cimport Game
 
 
@@ -12,5 +11,6 @@ cdef class GameBatch:
     cdef readonly int num_players
     cdef long long play_slice(self, int start, int stop, bint stop_when_decided,
                               uint8_t* first_row) noexcept
+    cdef object of_each_game(self, int (*read)(const Game*) noexcept nogil)
     cdef object checked_rows(self, str name, out)
     cdef Game* checked_game(self, index) except NULL

@@ -12,20 +12,35 @@ import numpy as np
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from bb_sim.rules.bits cimport popcount
 from bb_sim.rules.conversion cimport check_legal, game_from_state, state_from_game
 from bb_sim.rules.engine cimport (
-    MAX_PLAYERS, NUM_ACTIONS, SCORING_POINTS, Game, deal, is_decided, is_terminal, legal_mask, play,
-    points_sum, popcount, select_bit, select_random_action_nogil,
+    MAX_PLAYERS, NUM_ACTIONS, SCORING_POINTS, Game, deal, is_decided, is_terminal, legal_mask,
+    play, points_sum, select_bit, select_random_action_nogil,
 )
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation_of
 
 from bb_sim.rules.actions import ACTIONS, check_scoring
+from bb_sim.rules.arguments import checked_int
 
-cdef enum:
-    NO_MOVE_BYTE = 255
+cpdef enum:
+    NO_MOVE = 255               # in `GameBatch.step`: the game stays as it is
 
-NO_MOVE = NO_MOVE_BYTE
-"""In `GameBatch.step`, the action that leaves a game as it is."""
+
+cdef int to_move_of(const Game* g) noexcept nogil:
+    return g.to_move
+
+
+cdef int turn_of(const Game* g) noexcept nogil:
+    return g.turn
+
+
+cdef int terminal_of(const Game* g) noexcept nogil:
+    return is_terminal(g)
+
+
+cdef int decided_of(const Game* g) noexcept nogil:
+    return is_decided(g)
 
 
 cdef class GameBatch:
@@ -71,7 +86,9 @@ cdef class GameBatch:
             seeds: integers [B], 0 to 2**64 - 1.
             first_player: who begins, in all games.
         """
-        cdef const uint64_t[::1] checked = checked_array("seeds", seeds, np.uint64, self.num_games)
+        cdef const uint64_t[::1] checked = checked_integers(
+            "seeds", seeds, np.uint64, self.num_games
+        )
         cdef int first = checked_int("first_player", first_player, 0, self.num_players - 1)
         cdef int i
         with nogil:
@@ -113,42 +130,31 @@ cdef class GameBatch:
     @property
     def to_move(self):
         """uint8 [B]: the player to move; in a finished game, the seat after the last player."""
-        values = np.empty(self.num_games, dtype=np.uint8)
-        cdef uint8_t[::1] view = values
-        cdef int i
-        for i in range(self.num_games):
-            view[i] = self.games[i].to_move
-        return values
+        return self.of_each_game(to_move_of)
 
     @property
     def turns(self):
         """uint8 [B]: plies played."""
-        values = np.empty(self.num_games, dtype=np.uint8)
-        cdef uint8_t[::1] view = values
-        cdef int i
-        for i in range(self.num_games):
-            view[i] = self.games[i].turn
-        return values
+        return self.of_each_game(turn_of)
 
     @property
     def terminal(self):
         """bool [B]: all cards are played."""
-        values = np.empty(self.num_games, dtype=np.uint8)
-        cdef uint8_t[::1] view = values
-        cdef int i
-        for i in range(self.num_games):
-            view[i] = is_terminal(&self.games[i])
-        return values.view(np.bool_)
+        return self.of_each_game(terminal_of).view(bool)
 
     @property
     def decided(self):
         """bool [B]: no gate can open any more, so that the scores are final."""
+        return self.of_each_game(decided_of).view(bool)
+
+    cdef object of_each_game(self, int (*read)(const Game*) noexcept nogil):
+        """uint8 [B]: what a function reads in each game."""
         values = np.empty(self.num_games, dtype=np.uint8)
         cdef uint8_t[::1] view = values
         cdef int i
         for i in range(self.num_games):
-            view[i] = is_decided(&self.games[i])
-        return values.view(np.bool_)
+            view[i] = read(&self.games[i])
+        return values
 
     def scores(self, scoring="points"):
         """int32 [B, P]: points in the bar, or with `animals` the number of animals there."""
@@ -175,19 +181,21 @@ cdef class GameBatch:
         Raises:
             ValueError: an action is not legal, by name; no game has changed then.
         """
-        cdef const uint8_t[::1] checked = checked_array("actions", actions, np.uint8, self.num_games)
+        cdef const uint8_t[::1] checked = checked_integers(
+            "actions", actions, np.uint8, self.num_games
+        )
         cdef int i
         cdef int illegal = -1
         with nogil:
             for i in range(self.num_games):
-                if checked[i] != NO_MOVE_BYTE and (
+                if checked[i] != NO_MOVE and (
                     checked[i] >= NUM_ACTIONS or not legal_mask(&self.games[i]) >> checked[i] & 1
                 ):
                     illegal = i
                     break
             if illegal < 0:
                 for i in range(self.num_games):
-                    if checked[i] != NO_MOVE_BYTE:
+                    if checked[i] != NO_MOVE:
                         play(&self.games[i], checked[i])
         if illegal >= 0:
             check_legal(&self.games[illegal], checked[illegal], f"game {illegal}: ")
@@ -206,7 +214,7 @@ cdef class GameBatch:
             for i in range(self.num_games):
                 g = &self.games[i]
                 if is_terminal(g):
-                    view[i] = NO_MOVE_BYTE
+                    view[i] = NO_MOVE
                 else:
                     view[i] = select_random_action_nogil(g)
                     play(g, view[i])
@@ -323,18 +331,7 @@ def select_random_action(GameBatch batch not None, index):
     return ACTIONS[select_random_action_nogil(g)]
 
 
-def checked_int(str name, value, low, high):
-    """`value` as an int; TypeError or ValueError that names it."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
-    if not low <= number <= high:
-        raise ValueError(f"{name} must be {low} to {high}, not {number}")
-    return number
-
-
-cdef object checked_array(str name, values, dtype, int length):
+cdef object checked_integers(str name, values, dtype, int length):
     """Integers [length] as a contiguous array of an unsigned dtype; nothing wraps around."""
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.shape != (length,):

@@ -5,14 +5,15 @@ import numpy as np
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
+from bb_sim.rules.bits cimport popcount
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, DECK_SIZE, EMPTY, NUM_ACTIONS, NUM_SPECIES, OWNER_SHIFT, SPECIES_BITS, WENT_TO_BAR,
-    Game, deal, legal_mask, play, popcount,
+    ALL_SPECIES, EMPTY, MAX_PLAYERS, NUM_ACTIONS, NUM_SPECIES, OWNER_SHIFT, SPECIES_BITS,
+    WENT_TO_BAR, Game, deal, legal_mask, play,
 )
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
 
 from bb_sim.rules.actions import ACTIONS, SPECIES
-from bb_sim.rules.state import MAX_PLAYERS, Card, State, unchecked_state
+from bb_sim.rules.state import Card, State, unchecked_state
 
 cdef tuple CARDS = tuple(
     tuple(Card(owner, species) for species in SPECIES) for owner in range(MAX_PLAYERS)

@@ -6,16 +6,19 @@ Sets of one player's cards are bit masks over the species.
 
 from libc.stdint cimport int8_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-cdef extern from *:
-    int popcount "__builtin_popcountll"(unsigned long long) noexcept nogil
+from bb_sim.rules.bits cimport popcount
 
-cdef enum:
+cpdef enum:                     # attributes of the module in Python too
     MAX_PLAYERS = 4
     NUM_SPECIES = 12
     NUM_ACTIONS = 33
     HAND_SIZE = 4
     DECK_SIZE = 8
+    QUEUE_SIZE = 4              # animals in the queue between turns, at most
     QUEUE_LIMIT = 5             # animals in the queue that open the gate
+    NUM_PLIES = 24              # turns of a game of two players
+
+cdef enum:
     MAX_CARDS = 48
     MAX_LEGAL_ACTIONS = 15
 

@@ -7,10 +7,11 @@ import sys
 
 from libc.string cimport memcpy, memset
 
+from bb_sim.rules.bits cimport leading_zeros, popcount
 from bb_sim.rules.packed_queue cimport (
     EMPTY_QUEUE, EVERY_BYTE, MARKS, before, card_at, count_at_least, first_marked, insert,
-    leading_zeros, mark_at, marks_of_at_least, marks_of_card, marks_of_species, move_forward, pack,
-    remove, reversed_line, species_present, unpack,
+    mark_at, marks_of_at_least, marks_of_card, marks_of_species, move_forward, pack, remove,
+    reversed_line, species_present, unpack,
 )
 
 if sys.byteorder != "little":

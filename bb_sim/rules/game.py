@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bb_sim.rules.actions import ACTIONS, Action, action_id, check_scoring
-from bb_sim.rules.batch import checked_int
+from bb_sim.rules.arguments import checked_int
 from bb_sim.rules.conversion import deal_state, legal_action_ids, observation_of_state, state_after
-from bb_sim.rules.state import MAX_PLAYERS, State, check_player
-
-MIN_CARDS_TO_OPEN = 5
-"""Fewer cards in queue, hands and decks together, and no gate can open any more."""
+from bb_sim.rules.engine import MAX_PLAYERS, QUEUE_LIMIT
+from bb_sim.rules.state import State, check_player
 
 
 def new_game(seed: int, first_player: int = 0, num_players: int = 2) -> State:
@@ -58,7 +56,7 @@ def is_terminal(state: State) -> bool:
 
 def is_decided(state: State) -> bool:
     """No gate can open any more, so that the scores are final."""
-    return state.cards_left + len(state.queue) < MIN_CARDS_TO_OPEN
+    return state.cards_left + len(state.queue) < QUEUE_LIMIT
 
 
 def scores(state: State, scoring: str = "points") -> tuple[int, ...]:

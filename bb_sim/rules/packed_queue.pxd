@@ -8,7 +8,8 @@ branch. Card codes stay below 0x40, so no sum or difference below carries from b
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from bb_sim.rules.engine cimport ALL_SPECIES, EMPTY, popcount
+from bb_sim.rules.bits cimport popcount, reversed_bytes, trailing_zeros
+from bb_sim.rules.engine cimport ALL_SPECIES, EMPTY
 
 cdef extern from *:
     """
@@ -21,9 +22,6 @@ cdef extern from *:
     const uint64_t MARKS "BB_MARKS"
     const uint64_t EVERY_SPECIES "BB_EVERY_SPECIES"      # SPECIES_BITS in every byte
     const uint64_t EMPTY_QUEUE "BB_EMPTY_QUEUE"          # EMPTY in every byte
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
-    int leading_zeros "__builtin_clzll"(unsigned long long) noexcept nogil
-    uint64_t reversed_bytes "__builtin_bswap64"(uint64_t) noexcept nogil
 
 
 cdef inline uint64_t pack(const uint8_t* cards) noexcept nogil:

@@ -8,40 +8,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bb_sim.rules.actions import ACTIONS, NUM_ACTIONS, SPECIES, Action
-from bb_sim.rules.state import Card, State
-
-OBSERVATION_SIZE = 19
-"""Bytes of an observation row."""
-
-_OWN, _OPPONENT = 1, 13
-"""First queue code of an own card and of the opponent's."""
+from bb_sim.rules.actions import ACTIONS, SPECIES, Action
+from bb_sim.rules.engine import NUM_ACTIONS, NUM_SPECIES, QUEUE_SIZE
+from bb_sim.rules.observation import (
+    ANIMALS_BYTE,
+    ANIMALS_ZERO,
+    DECK_BYTE,
+    HAND_BYTE,
+    LEGAL_BYTE,
+    OBSERVATION_SIZE,
+    OPPONENT_CARD,
+    OWN_CARD,
+    POINTS_BYTE,
+    POINTS_ZERO,
+    QUEUE_BYTE,
+    STRENGTH_BYTE,
+    STRENGTH_ZERO,
+    TURN_BYTE,
+    UNSEEN_BYTE,
+)
+from bb_sim.rules.state import State
 
 
 def render(state: State) -> str:
     """A position as a few lines of text; a card is written `species(owner)`."""
-    lines = [
-        f"turn {state.turn}, "
-        + (f"player {state.to_move} to move" if state.cards_left else "the game is over"),
-        f"  gate > {_names(state.queue)} > exclusion end",
-    ]
-    for player, (hand, deck) in enumerate(zip(state.hands, state.decks, strict=True)):
-        own_bar = [card for card in state.bar if card.owner == player]
-        points = sum(card.points for card in own_bar)
-        known = [card.species for card in hand if not card.is_hidden]
-        hidden = len(hand) - len(known)
-        held = known + ([f"{hidden} hidden"] if hidden else [])
-        lines.append(
-            f"  player {player}: hand {', '.join(held) or '-'}; {len(deck)} in the deck; "
-            f"{points} points with {len(own_bar)} in the bar"
-        )
-    lines.append(f"  bar: {_names(state.bar)}")
-    lines.append(f"  that's it: {_names(state.thats_it)}")
-    return "\n".join(lines)
-
-
-def _names(cards: tuple[Card, ...]) -> str:
-    return " ".join(map(str, cards)) or "-"
+    return State.__str__(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +88,29 @@ def decode_observation(row: NDArray[np.uint8] | Any) -> ObservationView:
         raise ValueError(
             f"an observation is uint8 of shape ({OBSERVATION_SIZE},), not {row.dtype} {row.shape}"
         )
-    codes = [int(code) for code in row[:4] if code]
-    if any(code >= _OPPONENT + len(SPECIES) for code in codes):
+    codes = [int(code) for code in row[QUEUE_BYTE : QUEUE_BYTE + QUEUE_SIZE] if code]
+    if any(code >= OPPONENT_CARD + NUM_SPECIES for code in codes):
         raise ValueError(f"the queue codes {codes} are no cards")
     return ObservationView(
         queue=tuple(
-            (True, SPECIES[code - _OWN]) if code < _OPPONENT else (False, SPECIES[code - _OPPONENT])
-            for code in codes
+            (code < OPPONENT_CARD, SPECIES[(code - OWN_CARD) % NUM_SPECIES]) for code in codes
         ),
-        hand=_species(row[4:6]),
-        deck=_species(row[6:8]),
-        opponent_unseen=_species(row[8:10]),
-        points_margin=int(row[10]) - 36,
-        animals_margin=int(row[11]) - 12,
-        strength_margin=int(row[12]) - 78,
-        turn=int(row[13]),
-        legal_actions=tuple(ACTIONS[a] for a in _set_bits(row[14:19], NUM_ACTIONS, "legal mask")),
+        hand=_species_at(row, HAND_BYTE),
+        deck=_species_at(row, DECK_BYTE),
+        opponent_unseen=_species_at(row, UNSEEN_BYTE),
+        points_margin=int(row[POINTS_BYTE]) - POINTS_ZERO,
+        animals_margin=int(row[ANIMALS_BYTE]) - ANIMALS_ZERO,
+        strength_margin=int(row[STRENGTH_BYTE]) - STRENGTH_ZERO,
+        turn=int(row[TURN_BYTE]),
+        legal_actions=tuple(
+            ACTIONS[a] for a in _set_bits(row[LEGAL_BYTE:], NUM_ACTIONS, "legal mask")
+        ),
     )
 
 
-def _species(mask: NDArray[np.uint8]) -> tuple[str, ...]:
-    return tuple(SPECIES[s] for s in _set_bits(mask, len(SPECIES), "set of species"))
+def _species_at(row: NDArray[np.uint8], offset: int) -> tuple[str, ...]:
+    bits = _set_bits(row[offset : offset + 2], NUM_SPECIES, "set of species")
+    return tuple(SPECIES[species] for species in bits)
 
 
 def _set_bits(mask: NDArray[np.uint8], limit: int, name: str) -> list[int]:

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from typing import SupportsIndex
 
 from bb_sim.rules.actions import POINTS, SPECIES
+from bb_sim.rules.engine import DECK_SIZE, HAND_SIZE, MAX_PLAYERS, NUM_SPECIES, QUEUE_SIZE
 
 HIDDEN = "hidden"
 """The species of a card that the viewer of `State.seen_by` does not know."""
-
-MAX_HAND = 4
-MAX_DECK = 8
-MAX_QUEUE = 4
-MAX_PLAYERS = 4
 
 _INDEX = {species: index for index, species in enumerate(SPECIES)} | {HIDDEN: -1}
 
@@ -102,7 +98,7 @@ class State:
         for name in ("queue", "bar", "thats_it"):
             object.__setattr__(self, name, _cards(f"the {name}", getattr(self, name)))
         _check_places(self)
-        all_turns = len(SPECIES) * len(hands)
+        all_turns = NUM_SPECIES * len(hands)
         object.__setattr__(self, "to_move", check_player(self.to_move, len(hands)))
         object.__setattr__(self, "turn", _check_range("turn", self.turn, all_turns))
         _check_card_sets(self)
@@ -138,9 +134,28 @@ class State:
         )
 
     def __str__(self) -> str:
-        from bb_sim.rules.rendering import render
+        lines = [
+            f"turn {self.turn}, "
+            + (f"player {self.to_move} to move" if self.cards_left else "the game is over"),
+            f"  gate > {_words(self.queue)} > exclusion end",
+        ]
+        for player, (hand, deck) in enumerate(zip(self.hands, self.decks, strict=True)):
+            own_bar = [card for card in self.bar if card.owner == player]
+            points = sum(card.points for card in own_bar)
+            known = [card.species for card in hand if not card.is_hidden]
+            hidden = len(hand) - len(known)
+            held = known + ([f"{hidden} hidden"] if hidden else [])
+            lines.append(
+                f"  player {player}: hand {', '.join(held) or '-'}; {len(deck)} in the deck; "
+                f"{points} points with {len(own_bar)} in the bar"
+            )
+        lines.append(f"  bar: {_words(self.bar)}")
+        lines.append(f"  that's it: {_words(self.thats_it)}")
+        return "\n".join(lines)
 
-        return render(self)
+
+def _words(cards: Cards) -> str:
+    return " ".join(map(str, cards)) or "-"
 
 
 def unchecked_state(
@@ -191,7 +206,7 @@ def _check_places(state: State) -> None:
     if len(state.decks) != num_players:
         raise ValueError(f"{num_players} hands need as many decks, not {len(state.decks)}")
     for player, (hand, deck) in enumerate(zip(state.hands, state.decks, strict=True)):
-        for place, cards, limit in (("hand", hand, MAX_HAND), ("deck", deck, MAX_DECK)):
+        for place, cards, limit in (("hand", hand, HAND_SIZE), ("deck", deck, DECK_SIZE)):
             if len(cards) > limit:
                 raise ValueError(
                     f"the {place} of player {player} holds {len(cards)} cards, more than {limit}"
@@ -201,9 +216,9 @@ def _check_places(state: State) -> None:
                     raise ValueError(f"{card} is in the {place} of player {player}")
         if deck and not hand:
             raise ValueError(f"player {player} has a deck but no hand")
-    if len(state.queue) > MAX_QUEUE:
+    if len(state.queue) > QUEUE_SIZE:
         raise ValueError(
-            f"the queue holds {len(state.queue)} animals between turns, more than {MAX_QUEUE}"
+            f"the queue holds {len(state.queue)} animals between turns, more than {QUEUE_SIZE}"
         )
     for place in ("queue", "bar", "thats_it"):
         for card in getattr(state, place):
@@ -226,8 +241,8 @@ def _check_card_sets(state: State) -> None:
                 seen.add(card)
             counts[card.owner] += 1
     for player, count in enumerate(counts):
-        if count > len(SPECIES):
-            raise ValueError(f"player {player} has {count} cards, more than {len(SPECIES)}")
+        if count > NUM_SPECIES:
+            raise ValueError(f"player {player} has {count} cards, more than {NUM_SPECIES}")
 
 
 def _check_turn(state: State) -> None:
@@ -236,7 +251,7 @@ def _check_turn(state: State) -> None:
         raise ValueError(
             f"player {state.to_move} is to move without a card, player {holders[0]} holds some"
         )
-    all_turns = len(SPECIES) * state.num_players
+    all_turns = NUM_SPECIES * state.num_players
     if state.turn + state.cards_left > all_turns:
         raise ValueError(
             f"at turn {state.turn} of {all_turns} there cannot be {state.cards_left} cards to play"

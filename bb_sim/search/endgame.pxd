@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from bb_sim.search.endgame_search cimport Worth
+from bb_sim.search.objective cimport Worth
 
 # Whether the viewer of a row knows where every card is.
 cdef bint is_endgame_row(const uint8_t* row) noexcept nogil

@@ -13,10 +13,3 @@ def endgame_values(
     scoring: str = "points",
     draw_reward: float = 0.0,
 ) -> NDArray[np.float64]: ...
-def position_values(
-    rows: NDArray[Any],
-    belief: ArrayLike,
-    margin_weight: float,
-    scoring: str = "points",
-    draw_reward: float = 0.0,
-) -> NDArray[np.float64]: ...

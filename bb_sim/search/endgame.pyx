@@ -10,48 +10,40 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uint64_t
 
 from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of
-from bb_sim.search.endgame_search cimport (
-    NUM_MODELS, Belief, Objective, Replies, Worth, find_replies, take_belief, value_of,
-)
+from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, SCORING_POINTS, Game, legal_mask, popcount,
+    ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, Game, legal_mask,
 )
-from bb_sim.rules.observation cimport OBSERVATION_SIZE
+from bb_sim.rules.observation cimport (
+    DECK_BYTE, HAND_BYTE, TURN_BYTE, UNSEEN_BYTE, set_at,
+)
+from bb_sim.search.endgame_search cimport (
+    NUM_MODELS, Belief, Replies, find_replies, take_belief, value_of,
+)
+from bb_sim.search.objective cimport Objective, Worth, objective_of, worth_of
 
-from bb_sim.rules.actions import OPPONENTS, check_scoring
+from bb_sim.rules.actions import OPPONENTS
+from bb_sim.rules.observation import checked_rows
 
 MODELS = (*OPPONENTS, "best_reply")
 """What the opponent may be; a belief has a weight for each, in this order."""
-
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
-
-cdef enum:
-    ROW = OBSERVATION_SIZE
-    POINTS_ZERO = 36
-    ANIMALS_ZERO = 12
-    STRENGTH_ZERO = 78
 
 
 # --- Rows ---------------------------------------------------------------------------------------
 
 
-cdef inline unsigned int set_at(const uint8_t* row, int offset) noexcept nogil:
-    return row[offset] | row[offset + 1] << 8
-
-
 cdef bint is_endgame_row(const uint8_t* row) noexcept nogil:
     cdef uint64_t legal = legal_actions_of(row)
-    cdef int turn = row[13]
+    cdef int turn = row[TURN_BYTE]
     cdef int viewer = viewer_of(row)
-    cdef unsigned int hand = set_at(row, 4)
-    cdef unsigned int deck = set_at(row, 6)
-    cdef unsigned int unseen = set_at(row, 8)
+    cdef unsigned int hand = set_at(row, HAND_BYTE)
+    cdef unsigned int deck = set_at(row, DECK_BYTE)
+    cdef unsigned int unseen = set_at(row, UNSEEN_BYTE)
     cdef int own_cards = NUM_SPECIES - (turn + 1 - viewer) // 2
     cdef int other_cards = NUM_SPECIES - (turn + viewer) // 2
     cdef int in_hand = min(own_cards, HAND_SIZE) - (legal == 0 and deck != 0)
     cdef Game g
-    if turn > 2 * NUM_SPECIES or other_cards > HAND_SIZE or (hand | deck | unseen) > ALL_SPECIES:
+    if turn > NUM_PLIES or other_cards > HAND_SIZE or (hand | deck | unseen) > ALL_SPECIES:
         return False
     if (hand & deck or popcount(unseen) != other_cards or popcount(hand) != in_hand
             or popcount(hand | deck) != own_cards or popcount(deck) > 1):
@@ -70,9 +62,7 @@ cdef void load(const uint8_t* row, const Worth* worth, Game* g, Objective* o) no
     else:
         g.hand[viewer] |= g.deck_set[viewer]
         g.deck_set[viewer] = 0
-    o.worth, o.viewer = worth[0], viewer
-    o.margin = row[10] - POINTS_ZERO if worth.scoring == SCORING_POINTS else row[11] - ANIMALS_ZERO
-    o.strength = row[12] - STRENGTH_ZERO
+    o[0] = objective_of(row, viewer, worth)
 
 
 cdef void write_action_values(const uint8_t* row, const double* belief, const Worth* worth,
@@ -108,32 +98,9 @@ cdef double position_value(const uint8_t* row, const double* belief,
 # --- The face to Python -------------------------------------------------------------------------
 
 
-def _checked_rows(rows):
-    rows = np.ascontiguousarray(rows)
-    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != ROW:
-        raise ValueError(f"rows must be a uint8 array of shape [B, {ROW}]")
-    return rows
-
-
-cdef Worth worth_of(double margin_weight, double draw_reward, object scoring) except *:
-    """What results are worth.
-
-    Raises:
-      ValueError: a number is not finite, the weight is negative, or there is no such scoring.
-    """
-    cdef Worth worth
-    worth.scoring = check_scoring(scoring)
-    if not np.isfinite(margin_weight) or margin_weight < 0:
-        raise ValueError(f"margin_weight must be a number from 0 up, not {margin_weight!r}")
-    if not -1 <= draw_reward <= 1:
-        raise ValueError(f"draw_reward must be a number from -1 to 1, not {draw_reward!r}")
-    worth.margin_weight, worth.draw_reward = margin_weight, draw_reward
-    return worth
-
-
 def _checked(rows, belief):
     """Rows and belief, checked."""
-    rows = _checked_rows(rows)
+    rows = checked_rows("rows", rows)
     belief = np.ascontiguousarray(belief, np.float64)
     if belief.shape != (len(rows), NUM_MODELS):
         raise ValueError(f"belief must have the shape ({len(rows)}, {NUM_MODELS})")
@@ -154,7 +121,7 @@ def are_endgames(rows):
     Raises:
       ValueError: `rows` is no such array.
     """
-    rows = _checked_rows(rows)
+    rows = checked_rows("rows", rows)
     cdef const uint8_t[:, ::1] given = rows
     found = np.zeros(len(rows), np.uint8)
     cdef uint8_t[::1] result = found
@@ -184,7 +151,7 @@ def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.
     Raises:
       ValueError: an argument is none of these.
     """
-    cdef Worth worth = worth_of(margin_weight, draw_reward, scoring)
+    cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
     rows, belief = _checked(rows, belief)
     cdef const uint8_t[:, ::1] given = rows
     cdef const double[:, ::1] beliefs = belief
@@ -194,22 +161,4 @@ def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.
     with nogil:
         for i in range(given.shape[0]):
             write_action_values(&given[i, 0], &beliefs[i, 0], &worth, &result[i, 0])
-    return values
-
-
-def position_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
-    """The value of each row itself, whoever is to move: float64 [B].
-
-    Arguments and errors as for `endgame_values`.
-    """
-    cdef Worth worth = worth_of(margin_weight, draw_reward, scoring)
-    rows, belief = _checked(rows, belief)
-    cdef const uint8_t[:, ::1] given = rows
-    cdef const double[:, ::1] beliefs = belief
-    values = np.empty(len(rows))
-    cdef double[::1] result = values
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(given.shape[0]):
-            result[i] = position_value(&given[i, 0], &beliefs[i, 0], &worth)
     return values

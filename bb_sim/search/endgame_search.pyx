@@ -20,12 +20,13 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
-from bb_sim.rules.engine cimport (
-    MAX_LEGAL_ACTIONS, NUM_ACTIONS, SCORING_POINTS, Game, is_decided, legal_mask, play, points_sum,
-    popcount, strength_sum,
-)
 from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
 from bb_sim.opponents.turn_score cimport NUM_OPPONENTS, RANDOM
+from bb_sim.rules.bits cimport popcount, trailing_zeros
+from bb_sim.rules.engine cimport (
+    MAX_LEGAL_ACTIONS, NUM_ACTIONS, Game, is_decided, legal_mask, play,
+)
+from bb_sim.search.objective cimport Objective, final_value
 
 cdef extern from *:
     """
@@ -36,7 +37,6 @@ cdef extern from *:
     const double NEGLIGIBLE_WEIGHT "BB_NEGLIGIBLE_WEIGHT"
     const double NEGLIGIBLE_REPLY "BB_NEGLIGIBLE_REPLY"
     const double EQUAL_VALUES "BB_EQUAL_VALUES"
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
 
 cdef enum:
     NAMED = (1 << NUM_OPPONENTS) - 1
@@ -44,30 +44,6 @@ cdef enum:
 
 
 # --- Positions ----------------------------------------------------------------------------------
-
-
-cdef double result_value(const Worth* worth, int difference, int margin) noexcept nogil:
-    cdef double outcome = (difference > 0) - (difference < 0)
-    if difference == 0:
-        outcome = worth.draw_reward
-    return outcome + worth.margin_weight * margin
-
-
-cdef inline double final_value(const Game* g, const Objective* o) noexcept nogil:
-    cdef int own = g.bar[o.viewer]
-    cdef int other = g.bar[1 - o.viewer]
-    cdef int margin = o.margin
-    cdef int difference
-    if o.worth.scoring == SCORING_POINTS:
-        margin += points_sum(own) - points_sum(other)
-        difference = margin
-    else:
-        margin += popcount(own) - popcount(other)
-        difference = margin
-        if difference == 0:
-            # A tie goes to the lower total strength.
-            difference = -(o.strength + strength_sum(own) - strength_sum(other))
-    return result_value(&o.worth, difference, margin)
 
 
 cdef inline bint same_position(const Game* one, const Game* two) noexcept nogil:

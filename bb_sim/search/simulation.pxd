@@ -2,9 +2,9 @@
 
 from libc.stdint cimport int32_t, uint8_t
 
-from bb_sim.search.endgame_search cimport Worth
-from bb_sim.rules.engine cimport Game
 from bb_sim.opponents.turn_score cimport NUM_OPPONENTS
+from bb_sim.rules.engine cimport Game
+from bb_sim.search.objective cimport Worth
 
 cdef enum:                      # opponent models
     ASKED_MODEL = NUM_OPPONENTS     # a network; those below are the named opponents

@@ -2,41 +2,22 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from bb_sim.rules.afterstates cimport write_later_row
-from bb_sim.search.endgame_search cimport result_value
-from bb_sim.rules.engine cimport (
-    SCORING_ANIMALS, SCORING_POINTS, Game, is_decided, legal_mask, margin, next_random, play,
-    strength_sum,
-)
-from bb_sim.rules.observation cimport write_observation
 from bb_sim.opponents.choice cimport select_opponent_action
-
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
-
-cdef enum:
-    POINTS_ZERO = 36
-    ANIMALS_ZERO = 12
-    STRENGTH_ZERO = 78
+from bb_sim.rules.afterstates cimport write_later_row
+from bb_sim.rules.bits cimport trailing_zeros
+from bb_sim.rules.engine cimport Game, is_decided, legal_mask, next_random, play
+from bb_sim.rules.observation cimport subtract_margins, write_observation
+from bb_sim.search.objective cimport Objective, final_value, objective_of
 
 cdef uint64_t TURN_STEP = <uint64_t>0xD1342543DE82EF95
 
 
 cdef void settle(Simulation* simulation, const uint8_t* row, const Worth* worth) noexcept nogil:
-    cdef const Game* g = &simulation.game
-    cdef int viewer = simulation.viewer
-    cdef int difference, lead
-    simulation.is_final = is_decided(g)
-    if not simulation.is_final:
-        return
-    difference = margin(g, viewer, worth.scoring)
-    difference += row[10] - POINTS_ZERO if worth.scoring == SCORING_POINTS else row[11] - ANIMALS_ZERO
-    lead = difference
-    if lead == 0 and worth.scoring == SCORING_ANIMALS:
-        # A tie goes to the lower total strength.
-        lead = strength_sum(g.bar[1 - viewer]) - strength_sum(g.bar[viewer])
-        lead -= row[12] - STRENGTH_ZERO
-    simulation.result = result_value(worth, lead, difference)
+    cdef Objective objective
+    simulation.is_final = is_decided(&simulation.game)
+    if simulation.is_final:
+        objective = objective_of(row, simulation.viewer, worth)
+        simulation.result = final_value(&simulation.game, &objective)
 
 
 cdef int draw_action(const float* probabilities, Game* g) noexcept nogil:
@@ -76,6 +57,4 @@ cdef void write_movers_row(const Game* g, int viewer, const uint8_t* row,
         write_later_row(g, viewer, row, out)
     else:
         write_observation(g, g.to_move, out)
-        out[10] -= row[10] - POINTS_ZERO
-        out[11] -= row[11] - ANIMALS_ZERO
-        out[12] -= row[12] - STRENGTH_ZERO
+        subtract_margins(out, row)

@@ -14,23 +14,23 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from bb_sim.rules.afterstates cimport legal_actions_of, viewer_of
+from bb_sim.rules.bits cimport popcount, trailing_zeros
+from bb_sim.rules.engine cimport NUM_ACTIONS, Game, play
+from bb_sim.rules.observation cimport OBSERVATION_SIZE, TURN_BYTE
 from bb_sim.search.endgame cimport is_endgame_row, position_value
-from bb_sim.search.endgame_search cimport Worth
-from bb_sim.rules.engine cimport NUM_ACTIONS, Game, play, popcount
-from bb_sim.rules.observation cimport OBSERVATION_SIZE
+from bb_sim.search.objective cimport Worth, worth_of
 from bb_sim.search.simulation cimport (
     ALL_MODELS, ASKED_MODEL, Simulation, play_reply, settle, write_movers_row,
 )
 from bb_sim.search.worlds cimport draw_model, make_world
 
-from bb_sim.rules.actions import OPPONENTS, check_scoring
+from bb_sim.rules.actions import OPPONENTS
+from bb_sim.rules.arguments import checked_array
 
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
-
-cdef enum:
-    ROW = OBSERVATION_SIZE
-    FIRST_EXACT_TURN = 17           # from here on a search to the end takes microseconds
+cpdef enum:
+    # Rows without hidden cards are worth what a search to the end of the game says from this turn
+    # on. From here on it takes microseconds.
+    EXACT_FROM = 17
 
 cdef enum:                      # who is to move in the simulations
     IDLE
@@ -41,8 +41,6 @@ cdef enum:                      # who is to move in the simulations
 # Opponent models: the named ones in the order of OPPONENTS, then the network that is asked.
 NUM_MODELS = ALL_MODELS
 NETWORK_MODEL = ASKED_MODEL
-# Rows without hidden cards are worth what a search to the end of the game says from this turn on.
-EXACT_FROM = FIRST_EXACT_TURN
 if len(OPPONENTS) != NETWORK_MODEL:
     raise ImportError("the opponent models do not fit the named opponents")
 
@@ -107,10 +105,8 @@ cdef class Simulator:
     def __init__(self, capacity, scoring="points", margin_weight=0.02, draw_reward=0.0):
         if capacity != self.capacity:
             raise ValueError(f"this simulator has room for {self.capacity} simulations for good")
-        self._worth.scoring = check_scoring(scoring)
-        self._worth.margin_weight = margin_weight
-        self._worth.draw_reward = draw_reward
-        self.rows = np.zeros((capacity, ROW), np.uint8)
+        self._worth = worth_of(scoring, margin_weight, draw_reward)
+        self.rows = np.zeros((capacity, OBSERVATION_SIZE), np.uint8)
         self._rows = self.rows
         self._stage = IDLE
 
@@ -126,16 +122,16 @@ cdef class Simulator:
         """
         size = len(observations)
         self._stage = IDLE
-        shares = checked("beliefs", beliefs, np.float32, (size, NUM_MODELS))
+        shares = checked_array("beliefs", beliefs, np.float32, (size, NUM_MODELS))
         sums = np.cumsum(shares, axis=1)
         if not (np.isfinite(sums).all() and (shares >= 0).all() and (sums[:, -1] > 0).all()):
             raise ValueError("beliefs must be shares of at least 0, not all of them 0")
         arrays = (
-            checked("observations", observations, np.uint8, (size, ROW)),
-            checked("candidates", candidates, np.uint64, (size,)),
-            checked("seeds", seeds, np.uint64, (size,)),
-            checked("first_worlds", first_worlds, np.int32, (size,)),
-            checked("num_worlds", num_worlds, np.int32, (size,)),
+            checked_array("observations", observations, np.uint8, (size, OBSERVATION_SIZE)),
+            checked_array("candidates", candidates, np.uint64, (size,)),
+            checked_array("seeds", seeds, np.uint64, (size,)),
+            checked_array("first_worlds", first_worlds, np.int32, (size,)),
+            checked_array("num_worlds", num_worlds, np.int32, (size,)),
             sums,
             shares.astype(np.float64),
         )
@@ -182,7 +178,8 @@ cdef class Simulator:
         cdef const float* first = NULL
         if policies is not None:
             self._require(OPPONENTS_ASKED)
-            probabilities = checked("policies", policies, np.float32, (self._num_rows, NUM_ACTIONS))
+            shape = (self._num_rows, NUM_ACTIONS)
+            probabilities = checked_array("policies", policies, np.float32, shape)
             if self._num_rows:
                 first = &probabilities[0, 0]
         else:
@@ -203,7 +200,9 @@ cdef class Simulator:
           actions: uint8 [U], a legal one for each row that `reply` wrote.
         """
         self._require(MOVERS_TURN)
-        cdef const uint8_t[::1] chosen = checked("actions", actions, np.uint8, (self._num_rows,))
+        cdef const uint8_t[::1] chosen = checked_array(
+            "actions", actions, np.uint8, (self._num_rows,)
+        )
         cdef Py_ssize_t i
         for i in range(chosen.shape[0]):
             if chosen[i] >= NUM_ACTIONS or not legal_actions_of(&self._rows[i, 0]) >> chosen[i] & 1:
@@ -223,7 +222,9 @@ cdef class Simulator:
           float64 [B, 33]: of each candidate the sum of the values and final results; elsewhere 0.
         """
         self._require(MOVERS_TURN)
-        cdef float[::1] judged = checked("values", values, np.float32, (self._num_rows,)).copy()
+        cdef float[::1] judged = checked_array(
+            "values", values, np.float32, (self._num_rows,)
+        ).copy()
         totals = np.zeros((self._candidates.shape[0], NUM_ACTIONS))
         cdef double[:, ::1] result = totals
         cdef const Simulation* simulation = self._simulations
@@ -252,7 +253,7 @@ cdef class Simulator:
         cdef Py_ssize_t i
         for i in range(self._num_rows):
             row = &self._rows[i, 0]
-            if row[13] >= FIRST_EXACT_TURN and is_endgame_row(row):
+            if row[TURN_BYTE] >= EXACT_FROM and is_endgame_row(row):
                 values[i] = position_value(
                     row, &self._shares[self._positions[i], 0], &self._worth
                 )
@@ -341,17 +342,9 @@ cdef class Simulator:
                 self._table[slot] = self._num_rows
                 self._num_rows += 1
                 return self._table[slot]
-            if memcmp(&self._rows[place, 0], row, ROW) == 0:
+            if memcmp(&self._rows[place, 0], row, OBSERVATION_SIZE) == 0:
                 return place
             slot = (slot + 1) & (slots - 1)
-
-
-def checked(name, array, dtype, shape):
-    """The array, contiguous. ValueError where it has another type or shape."""
-    array = np.ascontiguousarray(array)
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(f"{name} must be a {np.dtype(dtype).name} array of shape {shape}")
-    return array
 
 
 cdef Py_ssize_t table_size_for(Py_ssize_t rows) noexcept nogil:

@@ -10,17 +10,12 @@ import numpy as np
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from bb_sim.rules.afterstates cimport game_from_row, viewer_of
+from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport state_from_game
 from bb_sim.rules.engine cimport (
     HAND_SIZE, NUM_SPECIES, OWNER_SHIFT, Game, next_random, random_below,
 )
-from bb_sim.rules.observation cimport OBSERVATION_SIZE
-
-cdef extern from *:
-    int trailing_zeros "__builtin_ctzll"(unsigned long long) noexcept nogil
-
-cdef enum:
-    ROW = OBSERVATION_SIZE
+from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE
 
 # Steps of additive recurrences over the unit interval in 64-bit fixed point, 1/p and 1/p**2 for the
 # root p = 1.3247... of p**3 = p + 1: the two-dimensional sequence R2 (Roberts, "The unreasonable
@@ -110,8 +105,10 @@ def sample_worlds(observation, seed, count):
       ValueError: `observation` is no such row, or `seed` or `count` are out of range.
     """
     observation = np.ascontiguousarray(observation)
-    if observation.dtype != np.uint8 or observation.shape != (ROW,) or not observation[14:].any():
-        raise ValueError(f"observation must be a uint8 array of {ROW} bytes with a legal action")
+    if (observation.dtype != np.uint8 or observation.shape != (OBSERVATION_SIZE,)
+            or not observation[LEGAL_BYTE:].any()):
+        raise ValueError(f"observation must be a uint8 array of {OBSERVATION_SIZE} bytes with a "
+                         "legal action")
     if not 0 <= seed < 1 << 64 or count < 0:
         raise ValueError("seed must be 0 to 2**64 - 1 and count not negative")
     cdef const uint8_t[::1] row = observation

@@ -23,10 +23,13 @@ from bb_sim import (
     winner,
 )
 from bb_sim.opponents.models import opponent_action_probabilities
-from bb_sim.search.endgame import MODELS, are_endgames, endgame_values, position_values
+from bb_sim.rules.engine import QUEUE_SIZE
+from bb_sim.rules.observation import DECK_BYTE, HAND_BYTE, POINTS_BYTE, POINTS_ZERO, QUEUE_BYTE
+from bb_sim.search.endgame import MODELS, are_endgames, endgame_values
 from tests.reference import endgame as reference
 from tests.reference import id_of, rules, to_state
 
+HAND, DECK = slice(HAND_BYTE, HAND_BYTE + 2), slice(DECK_BYTE, DECK_BYTE + 2)
 UNIFORM = dict.fromkeys(MODELS, 1 / len(MODELS))
 CERTAIN = dict.fromkeys([name for name in OPPONENTS if name != "noisy"], 1 / 9)
 
@@ -63,7 +66,7 @@ def assert_solved(
     scoring: str = "points",
     slack: float = 1e-9,
 ) -> None:
-    """Every action's value, and the value of the position for either player."""
+    """The value of every action is the reference's."""
     state = to_state(position)
     mover = position.to_move
     objective = reference.Objective(mover, margin_weight, scoring)
@@ -74,16 +77,6 @@ def assert_solved(
         after = rules.play(position, move)
         expected[id_of(move)] = reference.value_of(after, belief, objective, negligible=1e-4)
     np.testing.assert_allclose(values, expected, rtol=0, atol=slack, err_msg=str(state))
-    best = position_values(row, weights(belief), margin_weight, scoring)
-    assert best == pytest.approx(values.max(), abs=1e-12)
-
-    if position.decks == [[], []]:
-        watching = reference.Objective(1 - mover, margin_weight, scoring)
-        found = position_values(
-            observe(state, 1 - mover)[None], weights(belief), margin_weight, scoring
-        )
-        value = reference.value_of(position, belief, watching, negligible=1e-4)
-        assert found == pytest.approx(value, abs=slack)
 
 
 @pytest.mark.parametrize("turn", [18, 19, 20, 21, 22, 23])
@@ -173,14 +166,16 @@ def test_not_knowing_the_opponent_gains_nothing():
     assert (mixed[legal] <= np.sum(known, axis=0)[legal] + 1e-4).all()
 
 
-def test_minimax_is_the_same_game_from_both_sides():
+@pytest.mark.parametrize("turn", [15, 16])
+def test_minimax_is_the_same_game_from_both_sides(turn):
+    """At turn 15 the mover's last card is still in its deck, and drawn after the action."""
     belief = weights(only("best_reply"))
-    for place in positions_at(16, 60, seed=5):
+    for place in positions_at(turn, 30, seed=5):
         state = to_state(place)
-        sides = [
-            position_values(observe(state, viewer)[None], belief, 0.02)[0] for viewer in range(2)
-        ]
-        assert sides[0] == pytest.approx(-sides[1], abs=1e-12)
+        values = endgame_values(observe(state)[None], belief, 0.02)[0]
+        for action in legal_actions(state):
+            theirs = endgame_values(observe(step(state, action))[None], belief, 0.02)[0]
+            assert values[ACTIONS.index(action)] == pytest.approx(-theirs.max(), abs=1e-12)
 
 
 def test_weights_need_not_sum_to_one_and_rows_do_not_meet():
@@ -194,7 +189,7 @@ def test_weights_need_not_sum_to_one_and_rows_do_not_meet():
 
 def test_a_decided_game_has_its_result_for_a_value():
     row = observe(to_state(positions_at(23, 2, seed=6)[1]))[None].copy()
-    row[0, 0:4], row[0, 10] = 0, 36 + 5
+    row[0, QUEUE_BYTE : QUEUE_BYTE + QUEUE_SIZE], row[0, POINTS_BYTE] = 0, POINTS_ZERO + 5
     values = endgame_values(row, weights(UNIFORM), 0.1)
     assert values[np.isfinite(values)] == pytest.approx(1.5)
 
@@ -243,7 +238,7 @@ def test_played_out_the_values_are_met_on_average(believed):
         viewer = state.to_move
         name = str(random.choice(list(believed), p=list(believed.values())))
         belief = dict(believed)
-        expected = position_values(observe(state)[None], weights(belief), 0.02)[0]
+        expected = endgame_values(observe(state)[None], weights(belief), 0.02)[0].max()
         while not is_decided(state):
             if state.to_move == viewer:
                 values = endgame_values(observe(state)[None], weights(belief), 0.02)[0]
@@ -268,22 +263,16 @@ def test_endgames_begin_where_the_viewer_knows_all_cards():
         assert are_endgames(observe(state)[None]).all()
 
 
-def test_the_last_card_of_the_own_deck_is_drawn():
-    """After the second player's eighth turn the row says the same before and after the draw."""
+def test_the_last_card_of_the_own_deck_is_known_before_it_is_drawn():
     for place in positions_at(15, 20, seed=9):
         state = to_state(place)
         row = observe(state)[None]
-        action = legal_actions(state)[0]
-        after = step(state, action)
-        drawn = observe(after, 1)[None]
+        drawn = observe(step(state, legal_actions(state)[0]), 1)[None]
         undrawn = drawn.copy()
-        undrawn[0, 4:6] &= ~row[0, 6:8]
-        undrawn[0, 6:8] = row[0, 6:8]
+        undrawn[0, HAND] &= ~row[0, DECK]
+        undrawn[0, DECK] = row[0, DECK]
         assert are_endgames(undrawn).all()
-        belief = weights(UNIFORM)
-        value = position_values(drawn, belief, 0.02)
-        assert position_values(undrawn, belief, 0.02) == value
-        assert endgame_values(row, belief, 0.02)[0, ACTIONS.index(action)] == value
+        assert are_endgames(drawn).all()
 
 
 def test_what_cannot_be_is_refused_by_name():
@@ -298,7 +287,7 @@ def test_what_cannot_be_is_refused_by_name():
         with pytest.raises(ValueError, match="weights from 0 up"):
             endgame_values(rows, wrong, 0.0)
     with pytest.raises(ValueError, match="one at least above 0"):
-        position_values(rows, 0 * belief, 0.0)
+        endgame_values(rows, 0 * belief, 0.0)
     with pytest.raises(ValueError, match="margin_weight must be a number from 0 up"):
         endgame_values(rows, belief, -0.1)
     with pytest.raises(ValueError, match="scoring must be one of points, animals"):

@@ -1,0 +1,38 @@
+"""Checks of arguments: what is refused is named in one sentence."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+def checked_int(name: str, value: SupportsIndex, low: int, high: int) -> int:
+    """`value` as an int.
+
+    Raises:
+        TypeError: it is not an integer.
+        ValueError: it is not `low` to `high`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    if not low <= number <= high:
+        raise ValueError(f"{name} must be {low} to {high}, not {number}")
+    return number
+
+
+def checked_array(name: str, array: Any, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """`array` as a C-contiguous array.
+
+    Raises:
+        ValueError: it has another dtype or shape.
+    """
+    array = np.ascontiguousarray(array)
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"{name} must be a {np.dtype(dtype).name} array of shape {shape}")
+    checked: NDArray[Any] = array
+    return checked
