@@ -12,40 +12,40 @@ if TYPE_CHECKING:
     from bb_jax.config import PPOConfig as PPOConfig
     from bb_jax.errors import CheckpointError as CheckpointError
     from bb_jax.features import legal_mask as legal_mask
-    from bb_jax.inference import make_greedy_policy as make_greedy_policy
-    from bb_jax.inference import make_policy_step as make_policy_step
-    from bb_jax.learner import make_update as make_update
-    from bb_jax.learner_state import Hyper as Hyper
-    from bb_jax.learner_state import LearnerState as LearnerState
-    from bb_jax.learner_state import init_state as init_state
-    from bb_jax.networks import build_network as build_network
-    from bb_jax.networks import init_params as init_params
+    from bb_jax.learning.state import Hyper as Hyper
+    from bb_jax.learning.state import LearnerState as LearnerState
+    from bb_jax.learning.state import init_state as init_state
+    from bb_jax.networks.network import build_network as build_network
+    from bb_jax.networks.network import init_params as init_params
     from bb_jax.placement import replicate as replicate
-    from bb_jax.policy_file import Policy as Policy
-    from bb_jax.policy_file import load_policy as load_policy
-    from bb_jax.policy_file import policy_hash as policy_hash
-    from bb_jax.policy_file import save_policy as save_policy
-    from bb_jax.rollouts import Rollout as Rollout
+    from bb_jax.policies.inference import make_greedy_policy as make_greedy_policy
+    from bb_jax.policies.inference import make_policy_step as make_policy_step
+    from bb_jax.policies.policy_file import Policy as Policy
+    from bb_jax.policies.policy_file import load_policy as load_policy
+    from bb_jax.policies.policy_file import policy_hash as policy_hash
+    from bb_jax.policies.policy_file import save_policy as save_policy
+    from bb_jax.ppo.trajectories import Trajectories as Trajectories
+    from bb_jax.ppo.update import make_update as make_update
 
 _MODULE_OF = {
     "NetworkConfig": "config",
     "PPOConfig": "config",
     "legal_mask": "features",
-    "make_greedy_policy": "inference",
-    "make_policy_step": "inference",
-    "Hyper": "learner_state",
-    "LearnerState": "learner_state",
-    "init_state": "learner_state",
-    "make_update": "learner",
-    "build_network": "networks",
-    "init_params": "networks",
+    "make_greedy_policy": "policies.inference",
+    "make_policy_step": "policies.inference",
+    "Hyper": "learning.state",
+    "LearnerState": "learning.state",
+    "init_state": "learning.state",
+    "make_update": "ppo.update",
+    "build_network": "networks.network",
+    "init_params": "networks.network",
     "replicate": "placement",
     "CheckpointError": "errors",
-    "Policy": "policy_file",
-    "load_policy": "policy_file",
-    "policy_hash": "policy_file",
-    "save_policy": "policy_file",
-    "Rollout": "rollouts",
+    "Policy": "policies.policy_file",
+    "load_policy": "policies.policy_file",
+    "policy_hash": "policies.policy_file",
+    "save_policy": "policies.policy_file",
+    "Trajectories": "ppo.trajectories",
 }
 
 __all__ = list(_MODULE_OF)

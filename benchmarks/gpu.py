@@ -270,7 +270,7 @@ def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any
 
     import jax
 
-    from bb_jax import Rollout, build_network, init_state, make_update
+    from bb_jax import Trajectories, build_network, init_state, make_update
 
     captured = []
     original = jax.pmap
@@ -289,7 +289,7 @@ def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any
     count = min(count, config.max_trajectories)
     rows = np.resize(_random_rows(min(count * steps, 100_000)), (count, steps, 19))
     legal = np.unpackbits(rows[..., 14:19], axis=-1, bitorder="little")[..., :33]
-    rollout = Rollout(
+    rollout = Trajectories(
         observations=rows,
         actions=legal.argmax(-1).astype(np.uint8),
         log_probs=-np.log(np.maximum(legal.sum(-1), 1)).astype(np.float32),
@@ -335,14 +335,14 @@ def _memory_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
     import jax
 
     from bb_jax import Hyper
-    from bb_jax.rollouts import pad_rollout
+    from bb_jax.ppo.trajectories import pad_trajectories
 
     table = Table(box=None, title="Memory of the compiled update on each device, MiB")
     for header in ("activations", "arguments", "results", "shared", "temporary", "in all"):
         table.add_column(header, justify="left" if header == "activations" else "right")
     for dtype, config in configs.items():
         _, state, rollout, compiled = _update_parts(config, devices)
-        parts = pad_rollout(
+        parts = pad_trajectories(
             rollout,
             config.max_trajectories,
             len(devices),

@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bb_jax import NetworkConfig, build_network, init_params, load_policy
-from bb_jax.networks import Network
+from bb_jax.networks.network import Network
 from bb_jax.search import Search, parse_search
-from bb_jax.search.judge import Judge, legal_actions
+from bb_jax.search.evaluator import RowEvaluator, legal_actions
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.arena import NO_ACTION
 from bb_sim.search.simulator import NUM_MODELS
@@ -61,7 +61,7 @@ class Timing:
     slowest: float
 
 
-class _TimedJudge(Judge):
+class _TimedEvaluator(RowEvaluator):
     """Notes the processor time that the network takes."""
 
     seconds = 0.0
@@ -99,7 +99,7 @@ def positions(games: int) -> np.ndarray:
 def measure(network: Network, params: Params, text: str, rows: np.ndarray, singles: int) -> Timing:
     """Times a search of rows uint8 [B, 19], and of so many of them alone."""
     config = parse_search(text)
-    search = Search(network, config, threads=1, judge_type=_TimedJudge)
+    search = Search(network, config, threads=1, evaluator_type=_TimedEvaluator)
     beliefs = np.full((len(rows), NUM_MODELS), 1 / NUM_MODELS, np.float32)
     if config.opponent != "unknown":
         model = (*OPPONENTS, "network").index(config.opponent)
@@ -112,12 +112,12 @@ def measure(network: Network, params: Params, text: str, rows: np.ndarray, singl
         search(params, rows[part], beliefs[part], seeds[part])
         return time.process_time() - begun
 
-    judge = search.judge
-    assert isinstance(judge, _TimedJudge)
-    judge.warm_up(params)
-    judge.seconds = 0.0
+    evaluator = search.evaluator
+    assert isinstance(evaluator, _TimedEvaluator)
+    evaluator.warm_up(params)
+    evaluator.seconds = 0.0
     batch = play(slice(None))
-    in_network = judge.seconds
+    in_network = evaluator.seconds
     alone = [play(slice(index, index + 1)) for index in range(singles)]
     return Timing(
         batch=1000 * batch / len(rows),

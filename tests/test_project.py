@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of imports: each may import those before it and itself.
 PACKAGES = ("bb_sim", "bb_jax", "eval", "train")
+BB_JAX_GROUND = ("errors", "files", "arrays", "config", "features", "devices", "placement")
 # What each wing of a room, and each module on its ground, may import of its room beside itself.
 # What lies on top of a room may import all of it.
 WINGS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -22,6 +23,15 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "opponents": ("rules",),
         "search": ("rules", "opponents"),
         "interfaces": ("rules",),
+    },
+    "bb_jax": {
+        **dict.fromkeys(BB_JAX_GROUND, BB_JAX_GROUND),
+        "networks": BB_JAX_GROUND,
+        "policies": (*BB_JAX_GROUND, "networks"),
+        "learning": (*BB_JAX_GROUND, "networks"),
+        "ppo": (*BB_JAX_GROUND, "networks", "learning"),
+        "expert": (*BB_JAX_GROUND, "networks", "learning"),
+        "search": (*BB_JAX_GROUND, "networks"),
     },
     "eval": {
         "pictures": (),

@@ -4,18 +4,15 @@
 opponents in the order of `OPPONENTS`, then the searching network itself.
 """
 
-from typing import Any
-
 import numpy as np
 
 from bb_jax.features import OBSERVATION_SIZE
+from bb_jax.networks.network import Params
 from bb_jax.search.config import KNOWN, MODELS, UNKNOWN
 from bb_jax.search.search import Search
 from bb_sim.opponents.inference import move_likelihoods, opponent_rows, rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
-
-Params = Any
 
 # Hands of the opponent over which the network's probability of a move is averaged.
 _HANDS = 16

@@ -5,17 +5,16 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bb_jax.features import NUM_ACTIONS
+from bb_jax.networks.network import Params
 from bb_jax.search import halving
 from bb_jax.search.config import SearchConfig
-from bb_jax.search.judge import Judge
+from bb_jax.search.evaluator import RowEvaluator
 from bb_sim.search.simulator import NETWORK_MODEL, Simulator
-
-Params = Any
 
 # Simulations between two looks at the clock.
 _TIMED_SIMULATIONS = 2048
@@ -27,7 +26,7 @@ class SearchResult(NamedTuple):
 
     Attributes:
       values: float32 [B, A], the estimated outcome + margin_weight * margin of each action for the
-        mover; -inf where it is illegal. 0 where the only legal action was not judged.
+        mover; -inf where it is illegal. 0 where the only legal action was not evaluated.
       samples: int32 [B, A], worlds that the estimate is the mean over; 0 where it comes from one
         forward pass or is exact.
       actions: uint8 [B], the actions chosen; 0 in rows without a legal action.
@@ -77,17 +76,17 @@ class Positions:
 class Sampler:
     """Plays worlds of positions; owns the memory for so many simulations at once."""
 
-    def __init__(self, judge: Judge, config: SearchConfig, scoring: str, capacity: int):
+    def __init__(self, evaluator: RowEvaluator, config: SearchConfig, scoring: str, capacity: int):
         """Prepares buffers.
 
         Args:
-          judge: of the leaves.
+          evaluator: of the leaves.
           config: the budget and the objective.
           scoring: "points" or "animals".
           capacity: simulations at once.
         """
         self._config = config
-        self._judge = judge
+        self._evaluator = evaluator
         self._simulator = Simulator(capacity, scoring, config.margin_weight, config.draw_reward)
 
     def halve(self, params: Params, positions: Positions, deadline: float) -> SearchResult:
@@ -150,7 +149,7 @@ class Sampler:
     def _simulate(
         self, params: Params, positions: Positions, part: slice, worlds: np.ndarray
     ) -> None:
-        simulator, judge = self._simulator, self._judge
+        simulator, evaluator = self._simulator, self._evaluator
         beliefs = positions.beliefs[part]
         simulator.begin(
             positions.rows[part],
@@ -163,9 +162,9 @@ class Sampler:
         is_asked = bool((beliefs[:, NETWORK_MODEL] > 0).any())
         rows = self._reply(params, is_asked)
         for _ in range(positions.depth - 1):
-            simulator.advance(judge.policies(params, rows).argmax(axis=1).astype(np.uint8))
+            simulator.advance(evaluator.policies(params, rows).argmax(axis=1).astype(np.uint8))
             rows = self._reply(params, is_asked)
-        positions.sums[part] += simulator.sums(judge.values(params, rows))
+        positions.sums[part] += simulator.sums(evaluator.values(params, rows))
 
     def _reply(self, params: Params, is_asked: bool) -> np.ndarray:
         """Plays the replies, the network's too where it is asked; the movers' next decisions."""
@@ -173,5 +172,5 @@ class Sampler:
         policies = None
         if is_asked:
             asked = simulator.opponent_rows()
-            policies = self._judge.policies(params, simulator.rows[:asked])
+            policies = self._evaluator.policies(params, simulator.rows[:asked])
         return simulator.rows[: simulator.reply(policies)]

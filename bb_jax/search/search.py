@@ -7,19 +7,16 @@ order of `OPPONENTS`, then the searching network itself.
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
 from bb_jax.devices import usable_cores
-from bb_jax.networks import Network
+from bb_jax.networks.network import Network, Params
 from bb_jax.search.config import SearchConfig
-from bb_jax.search.judge import CHUNK_SIZES, Judge, legal_actions
+from bb_jax.search.evaluator import CHUNK_SIZES, RowEvaluator, legal_actions
 from bb_jax.search.sampler import Positions, Sampler, SearchResult
 from bb_sim.search.endgame import are_endgames, endgame_values
 from bb_sim.search.simulator import EXACT_FROM
-
-Params = Any
 
 # Simulations of one call of the simulator: a few hundred positions.
 DEFAULT_CAPACITY = 8 * CHUNK_SIZES[0]
@@ -38,7 +35,7 @@ class Search:
 
     Attributes:
       config: see `__init__`.
-      judge: of rows, with the network.
+      evaluator: evaluates rows with the network.
     """
 
     def __init__(
@@ -49,7 +46,7 @@ class Search:
         *,
         policy_temperature: float | None = None,
         threads: int | None = None,
-        judge_type: type[Judge] = Judge,
+        evaluator_type: type[RowEvaluator] = RowEvaluator,
     ):
         """Prepares buffers; compiles on first use.
 
@@ -61,11 +58,11 @@ class Search:
             `Policy.metadata`; without samples it then has a say beside the values.
           threads: that share the positions of a batch; by default one for each core that this
             process may use, up to 8.
-          judge_type: what judges rows.
+          evaluator_type: class of the evaluator of rows.
         """
         self.config = config
         self._scoring = network.scoring
-        self.judge = judge_type(
+        self.evaluator = evaluator_type(
             network, config.margin_weight, config.draw_reward, policy_temperature
         )
         self._is_warm = config.milliseconds is None
@@ -74,7 +71,7 @@ class Search:
         if config.milliseconds is not None:
             threads = 1
         self._samplers = [
-            Sampler(self.judge, config, network.scoring, capacity) for _ in range(threads)
+            Sampler(self.evaluator, config, network.scoring, capacity) for _ in range(threads)
         ]
         self._pool = ThreadPoolExecutor(threads, "search") if threads > 1 else None
 
@@ -85,7 +82,7 @@ class Search:
         beliefs: np.ndarray,
         seeds: np.ndarray,
         *,
-        judge_forced: bool = False,
+        evaluate_forced: bool = False,
     ) -> SearchResult:
         """Searches positions.
 
@@ -94,7 +91,7 @@ class Search:
           rows: uint8 [B, 19], the movers' observations; rows without a legal action are padding.
           beliefs: float32 [B, M], shares of the opponent models, not all of them 0.
           seeds: uint64 [B], of the worlds.
-          judge_forced: whether positions with a single legal action are judged too.
+          evaluate_forced: whether positions with a single legal action are evaluated too.
 
         Raises:
           ValueError: arrays do not fit.
@@ -102,9 +99,9 @@ class Search:
         legal = legal_actions(rows)
         values = np.where(legal, np.float32(0), np.float32(-np.inf))
         samples = np.zeros(legal.shape, np.int32)
-        worth = legal.sum(axis=1) >= (1 if judge_forced else 2)
+        worth = legal.sum(axis=1) >= (1 if evaluate_forced else 2)
         if self.config.samples == 0:
-            values[worth] = self.judge.action_values(params, rows[worth])
+            values[worth] = self.evaluator.action_values(params, rows[worth])
             return SearchResult(values, samples, values.argmax(axis=1).astype(np.uint8))
         exact = np.flatnonzero(worth & are_endgames(rows))
         config = self.config
@@ -119,7 +116,7 @@ class Search:
         left = np.setdiff1d(np.flatnonzero(worth), exact, assume_unique=True)
         depths = self._depths(rows[left, _TURN].astype(int))
         if not self._is_warm:
-            self.judge.warm_up(params)
+            self.evaluator.warm_up(params)
             self._is_warm = True
         deadline = time.perf_counter()
         for depth in np.unique(depths):
@@ -159,7 +156,7 @@ class Search:
 
     def policies(self, params: Params, rows: np.ndarray) -> np.ndarray:
         """float32 [B, A]: the network's probabilities of the actions in rows uint8 [B, 19]."""
-        return self.judge.policies(params, rows)
+        return self.evaluator.policies(params, rows)
 
     def _depths(self, turns: np.ndarray) -> np.ndarray:
         """Moves of the mover in simulations from these turns: int [B] -> int [B].

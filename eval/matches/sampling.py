@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bb_jax.afterstates import Afterstates, evaluate_positions, make_afterstates
-from bb_jax.distributions import masked_log_softmax, sample
 from bb_jax.features import OBSERVATION_SIZE, legal_mask
+from bb_jax.networks.afterstates import Afterstates, evaluate_positions, make_afterstates
+from bb_jax.networks.distributions import masked_log_softmax, sample
 
 
 def make_sampling_policy(

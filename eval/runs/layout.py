@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bb_jax.errors import CheckpointError
-from bb_jax.packed_state import is_packed
+from bb_jax.policies.packed_state import is_packed
 
 #: Where runs live that are given by a name.
 RUNS_ROOT = Path("checkpoints")

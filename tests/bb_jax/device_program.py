@@ -17,8 +17,8 @@ if len(sys.argv) > 4:
         initialization_timeout=60,
     )
 
-from bb_jax import Hyper, LearnerState, PPOConfig, Rollout, make_policy_step, make_update
-from bb_jax.optimizer import make_optimizer
+from bb_jax import Hyper, LearnerState, PPOConfig, Trajectories, make_policy_step, make_update
+from bb_jax.learning.optimizer import make_optimizer
 from tests.bb_jax.games import AFTERSTATE_MLP, TINY_MLP, self_play, tiny_network
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     # Neither trajectories nor minibatches can be shared out evenly.
     share = len(rollout.lengths) // processes
     own = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
-    rollout = Rollout(*(array[own] for array in rollout))
+    rollout = Trajectories(*(array[own] for array in rollout))
     devices = jax.devices()[:num_devices]
     update = make_update(
         network,

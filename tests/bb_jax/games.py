@@ -6,8 +6,8 @@ import functools
 import jax
 import numpy as np
 
-from bb_jax import NetworkConfig, Rollout, build_network, init_params, make_policy_step
-from bb_jax.networks import Network, evaluate
+from bb_jax import NetworkConfig, Trajectories, build_network, init_params, make_policy_step
+from bb_jax.networks.network import Network, evaluate
 from bb_sim import EXTERNAL, Arena, GameBatch
 from bb_sim.arena import RolloutBuffer
 from bb_sim.rules.afterstates import afterstates_of, count_afterstates
@@ -78,7 +78,7 @@ def self_play(
     seed: int = 0,
     temperature: float = 1.0,
     sampled_plies: int = ALL_PLIES,
-) -> Rollout:
+) -> Trajectories:
     """Games in which both seats learn: 2 num_games trajectories."""
     step = make_policy_step(network, jax.local_devices()[:1])
     buffer = RolloutBuffer(2 * num_games)
@@ -97,6 +97,6 @@ def self_play(
         )
         arena.step(result[0].astype(np.uint8), result[1].view(np.float32))
         ply += 1
-    return Rollout(
+    return Trajectories(
         buffer.observations, buffer.actions, buffer.log_probs, buffer.lengths, buffer.rewards
     )

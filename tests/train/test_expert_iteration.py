@@ -9,10 +9,10 @@ import pytest
 
 from bb_jax import Hyper, NetworkConfig, build_network, init_params
 from bb_jax.config import ExpertConfig
-from bb_jax.expert import make_expert_step
-from bb_jax.expert_update import Lessons, make_expert_update
-from bb_jax.learner_state import init_state
-from bb_jax.networks import MARGIN_UNIT, evaluate
+from bb_jax.expert.step import make_expert_step
+from bb_jax.expert.update import Lessons, make_expert_update
+from bb_jax.learning.state import init_state
+from bb_jax.networks.network import MARGIN_UNIT, evaluate
 from bb_sim.arena import EXTERNAL, Arena
 from bb_sim.rules.afterstates import expand_afterstates
 from tests.train.running import SMALL, metrics, train, train_struck, write_config

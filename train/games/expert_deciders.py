@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from bb_jax.expert import ExpertStep
+from bb_jax.expert.step import ExpertStep
 from bb_jax.features import NUM_ACTIONS, NUM_PLIES
 from eval.matches.search_session import SearchSession
 from train.games.deciders import Acting, ActingSettings, Pass, WaitingGames

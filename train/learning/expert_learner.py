@@ -14,9 +14,9 @@ import numpy as np
 from bb_jax import Hyper, LearnerState, Policy
 from bb_jax.arrays import to_arrays
 from bb_jax.errors import DeviceError
-from bb_jax.expert import make_expert_step
-from bb_jax.expert_update import Lessons, make_expert_update
-from bb_jax.networks import Network
+from bb_jax.expert.step import make_expert_step
+from bb_jax.expert.update import Lessons, make_expert_update
+from bb_jax.networks.network import Network
 from bb_jax.search import Search, parse_search
 from eval.matches.search_session import SearchSession
 from train.config import Config

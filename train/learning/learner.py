@@ -14,12 +14,12 @@ from bb_jax import (
     Hyper,
     LearnerState,
     Policy,
+    Trajectories,
     build_network,
     init_state,
     make_policy_step,
     make_update,
 )
-from bb_jax import Rollout as DeviceRollout
 from bb_jax.arrays import from_arrays, to_arrays
 from bb_jax.devices import devices_of_all_hosts
 from bb_sim import OBSERVATION_SIZE
@@ -112,7 +112,7 @@ class Learning:
         Returns:
           The new state, on the devices, and the metrics, on the host.
         """
-        device_rollout = DeviceRollout(
+        trajectories = Trajectories(
             observations=rollout.observations,
             actions=rollout.actions,
             log_probs=rollout.log_probs,
@@ -120,7 +120,7 @@ class Learning:
             rewards=rollout.rewards_with(self._config.draw_reward),
         )
         words = np.random.SeedSequence(list(seed)).generate_state(2)
-        state, metrics = self._update(state, device_rollout, hyper, words)
+        state, metrics = self._update(state, trajectories, hyper, words)
         return state, {name: value.item() for name, value in jax.device_get(metrics).items()}
 
     def acting(

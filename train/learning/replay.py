@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bb_jax.expert_update import Lessons
-from bb_jax.networks import MARGIN_UNIT
+from bb_jax.expert.update import Lessons
+from bb_jax.networks.network import MARGIN_UNIT
 from bb_sim.rules.afterstates import afterstates_of
 from train.games.rollout import ExpertRecord, Rollout
 

@@ -1,9 +1,9 @@
 """Packed training states: one file that another run can start from, and that can be played.
 
-A packed state is a policy file (`bb_jax.policy_file`) with two keys more: "training", the rest of
-the learner's state and what the run knew (MessagePack, its moments perhaps in bfloat16), and
-"checksum" (SHA-256 of everything else). It holds no opponents and no random streams. Equal states
-make equal bytes.
+A packed state is a policy file (`bb_jax.policies.policy_file`) with two keys more: "training", the
+rest of the learner's state and what the run knew (MessagePack, its moments perhaps in bfloat16),
+and "checksum" (SHA-256 of everything else). It holds no opponents and no random streams. Equal
+states make equal bytes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 
 from bb_jax import NetworkConfig
 from bb_jax.errors import CheckpointError
-from bb_jax.packed_state import PACKED_FORMAT, is_packed
-from bb_jax.policy_file import policy_content, read_content, write_content
+from bb_jax.policies.packed_state import PACKED_FORMAT, is_packed
+from bb_jax.policies.policy_file import policy_content, read_content, write_content
 from train.runs.steps import SavedState
 
 MOMENT_DTYPES = ("bfloat16", "float32")

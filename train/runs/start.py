@@ -9,7 +9,7 @@ from typing import Any
 
 from bb_jax import load_policy, policy_hash
 from bb_jax.errors import CheckpointError
-from bb_jax.merging import merge_learners
+from bb_jax.networks.merging import merge_learners
 from eval.runs.layout import packed_states
 from eval.runs.references import find_policy, find_run, is_policy_file, parse_reference
 from train.config import Config, config_to_dict, differences

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bb_jax.expert import judge
-from bb_jax.networks import objective
+from bb_jax.networks.network import objective, values_or_results
 from bb_jax.search import Search, SearchConfig
 from bb_jax.search.halving import keep_better_half, num_rounds, worlds_until
 from bb_sim.rules.afterstates import expand_afterstates
@@ -127,7 +126,9 @@ def test_without_samples_the_afterstates_decide():
     network, params = tiny_network()
     result = run(SearchConfig(samples=0, draw_reward=0.5, margin_weight=0.1), rows)
     afterstates, starts = expand_afterstates(rows)
-    expected = np.asarray(objective(judge(network, params, jnp.asarray(afterstates), 0.5), 0.1))
+    expected = np.asarray(
+        objective(values_or_results(network, params, jnp.asarray(afterstates), 0.5), 0.1)
+    )
     for number, (row, values) in enumerate(zip(rows, result.values, strict=True)):
         of_row = expected[starts[number] : starts[number + 1]]
         if len(of_row) > 1:
@@ -192,7 +193,7 @@ def test_forced_moves_are_judged_on_demand():
     forced = legal.sum(axis=1) == 1
     skipped, judged = (
         run(SearchConfig(samples=8), rows),
-        run(SearchConfig(samples=8), rows, judge_forced=True),
+        run(SearchConfig(samples=8), rows, evaluate_forced=True),
     )
     assert forced.any() and (skipped.actions == judged.actions).all()
     assert (skipped.values[forced][legal[forced]] == 0).all()

@@ -11,7 +11,7 @@ import pytest
 
 import train.games.generator
 from bb_jax import NetworkConfig, build_network, init_params, make_policy_step
-from bb_jax.policy_file import Policy
+from bb_jax.policies.policy_file import Policy
 from bb_sim import OPPONENTS
 from tests.train.policies import HashedActing, hashed_actions
 from train.config import OpponentConfig

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bb_jax.expert_update import Lessons
+from bb_jax.expert.update import Lessons
 from train.games.rollout import ExpertRecord
 from train.learning.replay import Replay, lambda_returns
 

@@ -8,7 +8,7 @@ import pytest
 
 from bb_jax import load_policy
 from bb_jax.errors import CheckpointError
-from bb_jax.networks import evaluate
+from bb_jax.networks.network import evaluate
 from tests.bb_jax.games import random_positions
 from tests.train.processes import tree
 from tests.train.running import metrics, train, train_struck, write_config

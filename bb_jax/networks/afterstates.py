@@ -1,0 +1,116 @@
+"""Policies over afterstates: each legal action is scored by the state that it leads to.
+
+Afterstates (`bb_sim.rules.afterstates`) are made on the host. They lie one after the other, and
+those of a position in the order of its legal action ids. `B` denotes positions, `E` rows of
+afterstates.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bb_jax import features
+from bb_jax.networks.network import Network, Params, evaluate
+from bb_sim.rules.afterstates import expand_afterstates
+
+# Afterstates of a position: 4.3 on average in random play, 15 at most. Batches of inference usually
+# have room for this many a position, and for the spread of small batches.
+_MEAN_ROOM = 5.5
+_SPREAD_ROOM = 18
+MAX_AFTERSTATES = 15
+
+
+class Afterstates(NamedTuple):
+    """The afterstates of positions.
+
+    Attributes:
+      rows: uint8 [E, 19].
+      first: int32 [B], where the afterstates of each position begin.
+    """
+
+    rows: Any
+    first: Any
+
+
+def room_for(positions: int) -> int:
+    """E for a batch of positions that hardly ever has more afterstates."""
+    room = math.ceil(_MEAN_ROOM * positions + _SPREAD_ROOM * math.sqrt(positions))
+    return min(room, MAX_AFTERSTATES * positions)
+
+
+def make_afterstates(network: Network, parts: np.ndarray) -> Afterstates | None:
+    """The afterstates of each part of a batch, on the host.
+
+    Args:
+      network: whose policy is asked.
+      parts: uint8 [D, B, 19].
+
+    Returns:
+      rows uint8 [D, E, 19] and first int32 [D, B]; E is the usual room, or where that is not
+      enough the most that B positions can have. None for a network that has no use for them.
+    """
+    return expand_parts(parts) if network.config.afterstates else None
+
+
+def expand_parts(parts: np.ndarray) -> Afterstates:
+    """As `make_afterstates`, for whatever network."""
+    num_parts, positions = parts.shape[:2]
+    expanded = [expand_afterstates(part) for part in parts]
+    room = room_for(positions)
+    if any(len(rows) > room for rows, _ in expanded):
+        room = MAX_AFTERSTATES * positions
+    padded = np.zeros((num_parts, room, features.OBSERVATION_SIZE), np.uint8)
+    for part, (rows, _) in zip(padded, expanded, strict=True):
+        part[: len(rows)] = rows
+    return Afterstates(padded, np.stack([starts[:-1] for _, starts in expanded]))
+
+
+def logits_of_scores(scores: jax.Array, first: jax.Array, legal: jax.Array) -> jax.Array:
+    """Scores of afterstates as logits of actions.
+
+    Args:
+      scores: float32 [E].
+      first: int32 [B], where the afterstates of each position begin.
+      legal: bool [B, 33].
+
+    Returns:
+      float32 [B, 33], 0 where an action is illegal.
+    """
+    chosen = jnp.take(scores, first_and_rank(first, legal), mode="clip")
+    return jnp.where(legal, chosen, 0.0)
+
+
+def first_and_rank(first: jax.Array, legal: jax.Array) -> jax.Array:
+    """Where each action's afterstate lies: int32 [B], bool [B, 33] -> int32 [B, 33].
+
+    Entries of illegal actions mean nothing, and may lie outside.
+    """
+    return first[:, None] + jnp.cumsum(legal, axis=-1, dtype=jnp.int32) - 1
+
+
+def evaluate_positions(
+    network: Network,
+    params: Params,
+    observations: jax.Array,
+    afterstates: Afterstates | None,
+    dropout_key: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Logits float32 [B, 33] and values float32 [B, 2] of positions uint8 [B, 19].
+
+    Args:
+      network: from `build_network`.
+      params: its parameters.
+      observations: the positions.
+      afterstates: theirs, for a network over afterstates; None for another.
+      dropout_key: uint32 [2]; dropout acts where it is given.
+    """
+    if afterstates is None:
+        return evaluate(network, params, observations, dropout_key)
+    rows = jnp.concatenate([observations, afterstates.rows])
+    scores, values = evaluate(network, params, rows, dropout_key)
+    count = len(observations)
+    legal = features.legal_mask(observations)
+    return logits_of_scores(scores[count:, 0], afterstates.first, legal), values[:count]

@@ -1,0 +1,316 @@
+"""Policy and value networks over observation rows.
+
+`B` denotes the batch dimension, `K` the tokens, `D` the width of a token. Both networks map rows
+uint8 [B, 19] to a policy and to values float32 [B, 2] from the point of view of the observing
+player: the expected outcome, and the expected margin in units of `MARGIN_UNIT`. The policy is
+logits float32 [B, 33], illegal actions included; in networks over afterstates it is the score
+float32 [B, 1] of the afterstate that the row shows, and the scores of a position's afterstates are
+its logits (`bb_jax.networks.afterstates`). Parameters are float32 in every compute dtype, and so
+are the heads. A new policy is near uniform over the legal actions.
+"""
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from bb_jax import features
+from bb_jax.config import NetworkConfig, check_scoring
+
+# A network's parameters: nested dicts of float32 arrays.
+Params = Any
+
+# What the value heads predict, in their order; margins are divided by MARGIN_UNIT.
+VALUES = ("outcome", "margin")
+MARGIN_UNIT = 10.0
+
+_EMBEDDING_STDDEV = 0.5
+_POLICY_SCALE = 0.01
+# Rows of a forward pass without a backward pass, on a CPU.
+_CPU_FORWARD_ROWS = 2048
+
+
+def compute_dtype(config: NetworkConfig) -> Any:
+    """Type of the activations: "auto" is bfloat16 on a GPU and float32 elsewhere."""
+    name = config.compute_dtype
+    if name == "auto":
+        name = "bfloat16" if jax.default_backend() == "gpu" else "float32"
+    return jnp.dtype(name)
+
+
+class _FeatureDense(nn.Module):
+    """Dense layer over `features.flat_features`: uint8 [B, 19] -> [B, width].
+
+    No bias: one margin and one turn are always hot. On a CPU the kernel's rows of the categories
+    are looked up, three times as fast as a product with their one-hot codes; on a GPU the product
+    is fast, and its gradient, unlike that of a look-up, is a sum of fixed order.
+    """
+
+    width: int
+    scoring: str
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, observations: jax.Array) -> jax.Array:
+        kernel = self.param(
+            "kernel",
+            nn.initializers.orthogonal(2**0.5),
+            (features.flat_size(self.scoring), self.width),
+        )
+
+        if jax.default_backend() != "cpu":
+            flat = features.flat_features(observations, self.scoring)
+            return flat.astype(self.dtype) @ kernel.astype(self.dtype)
+        bits = features.bits(observations).astype(jnp.float32)
+        hidden = bits @ kernel[-bits.shape[1] :]
+        start = 0
+        for value, size in features.categories(observations, self.scoring):
+            # One more row, of zeros, for what is no value of the category.
+            rows = jnp.pad(kernel[start : start + size], [(0, 1), (0, 0)])
+            hidden = hidden + jnp.take(rows, value.astype(jnp.int32), axis=0, mode="clip")
+            start += size
+        return hidden.astype(self.dtype)
+
+
+class Network(nn.Module):
+    """A policy and value network: `apply({"params": params}, rows, train)`.
+
+    Attributes:
+      config: the architecture.
+      scoring: "points" or "animals".
+    """
+
+    config: NetworkConfig
+    scoring: str
+
+    @property
+    def cpu_slice_rows(self) -> int:
+        """Rows of a backward pass that is fast on a CPU, where activations should stay in a core's
+        cache."""
+        return 64 if self.config.kind == "transformer" else 256
+
+    @nn.compact
+    def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+        def torso(name: str) -> jax.Array:
+            config, scoring = self.config, self.scoring
+            if config.kind == "transformer":
+                return _Transformer(config, scoring, name=name)(rows, train)
+            towers = {name: config.hidden_layers, f"second_{name}": config.second_tower}
+            return jnp.concatenate(
+                [
+                    _MLP(config, scoring, widths, name=tower)(rows, train)
+                    for tower, widths in towers.items()
+                    if widths
+                ],
+                axis=-1,
+            )
+
+        hidden = torso("torso")
+        # What is asked for alone costs alone: the compiler drops the other torso.
+        own = torso("policy_torso") if self.config.separate_policy else hidden
+        policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
+        width = 1 if self.config.afterstates else features.NUM_ACTIONS
+        policy = nn.Dense(width, kernel_init=policy_init, name="policy")(own)
+        value_init = nn.initializers.orthogonal(1.0)
+        values = nn.Dense(len(VALUES), kernel_init=value_init, name="value")(hidden)
+        return policy, values
+
+
+class _MLP(nn.Module):
+    """Dense layers over one-hot features, for fast play on a CPU: [B, 19] -> float32 [B, D]."""
+
+    config: NetworkConfig
+    scoring: str
+    widths: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
+        dtype = compute_dtype(self.config)
+        hidden = _FeatureDense(self.widths[0], self.scoring, dtype, name="dense_0")(rows)
+        for index, width in enumerate(self.widths):
+            if index > 0:
+                init = nn.initializers.orthogonal(2**0.5)
+                dense = nn.Dense(width, dtype=dtype, kernel_init=init, name=f"dense_{index}")
+                hidden = dense(hidden)
+            hidden = nn.relu(hidden)
+            hidden = nn.Dropout(self.config.dropout, deterministic=not train)(hidden)
+        return hidden.astype(jnp.float32)
+
+
+class AttentionLayer(nn.Module):
+    """Pre-norm attention and feed-forward layer: [B, K, D] -> [B, K, D].
+
+    With `class_only`, token 0 alone asks, and the result is [B, 1, D].
+    """
+
+    config: NetworkConfig
+    class_only: bool
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array, present: jax.Array, train: bool) -> jax.Array:
+        dtype = compute_dtype(self.config)
+        width, heads = self.config.hidden_dim, self.config.num_heads
+
+        def drop(hidden: jax.Array) -> jax.Array:
+            return nn.Dropout(self.config.dropout, deterministic=not train)(hidden)
+
+        def split(hidden: jax.Array) -> jax.Array:
+            return hidden.reshape(*hidden.shape[:2], heads, width // heads)
+
+        normed = nn.LayerNorm(dtype=dtype, name="attention_norm")(tokens)
+        asking = normed[:, :1] if self.class_only else normed
+        residual = tokens[:, :1] if self.class_only else tokens
+        # A bias on the keys would move all scores of a query alike, which softmax does not see.
+        query = split(nn.Dense(width, dtype=dtype, name="query")(asking))
+        key = split(nn.Dense(width, dtype=dtype, use_bias=False, name="key")(normed))
+        value = split(nn.Dense(width, dtype=dtype, use_bias=False, name="value")(normed))
+        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * (width // heads) ** -0.5
+        scores = jnp.where(present[:, None, None, :], scores.astype(jnp.float32), -1e9)
+        weights = jax.nn.softmax(scores, axis=-1).astype(dtype)
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(residual.shape)
+        residual = residual + drop(nn.Dense(width, dtype=dtype, name="mix")(mixed))
+
+        normed = nn.LayerNorm(dtype=dtype, name="feed_forward_norm")(residual)
+        hidden = nn.gelu(nn.Dense(4 * width, dtype=dtype, name="expand")(normed))
+        return residual + drop(nn.Dense(width, dtype=dtype, name="contract")(hidden))
+
+
+class _Transformer(nn.Module):
+    """Attention over a class token, four queue positions and four hand cards.
+
+    The class token carries the context (`features.context`); policy and values are read from it.
+    A card is the projected embedding of its species and the embedding of its owner; queue cards add
+    that of their position, hand cards nothing, since a hand is a set. Empty positions are masked
+    out of the attention.
+
+    Tokens are what costs, and the last layer's other tokens are read by nothing: there queries,
+    attention and feed-forward are computed for the class token alone, keys and values for all, as
+    in the class attention of Touvron et al., "Going deeper with image transformers".
+    """
+
+    config: NetworkConfig
+    scoring: str
+
+    @nn.compact
+    def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
+        config = self.config
+        dtype = compute_dtype(config)
+        width = config.hidden_dim
+        queue = features.queue_one_hot(rows)
+        hand = features.hand_one_hot(rows)
+        context = features.context(rows, self.scoring)
+
+        embedding = nn.initializers.normal(_EMBEDDING_STDDEV)
+        species = self.param(
+            "species",
+            nn.initializers.normal(1.0),
+            (features.NUM_SPECIES, config.species_embedding_dim),
+        )
+        owners = self.param("owner", embedding, (2, width))
+        positions = self.param("queue_position", embedding, (features.QUEUE_SIZE, width))
+        cards = nn.Dense(width, use_bias=False, name="species_projection")(species)
+        own, theirs = cards + owners[0], cards + owners[1]
+
+        queue_tokens = queue.astype(dtype) @ jnp.concatenate([own, theirs]).astype(dtype)
+        queue_tokens = queue_tokens + positions.astype(dtype)
+        hand_tokens = hand.astype(dtype) @ own.astype(dtype)
+        # One margin and one turn are always hot: a bias would add nothing.
+        class_token = nn.Dense(width, dtype=dtype, use_bias=False, name="context")(
+            context.astype(dtype)
+        )[:, None]
+        tokens = jnp.concatenate([class_token, queue_tokens, hand_tokens], axis=1)
+        present = jnp.concatenate(
+            [
+                jnp.ones((rows.shape[0], 1), bool),
+                jnp.any(queue, axis=-1),
+                jnp.any(hand, axis=-1),
+            ],
+            axis=1,
+        )
+        for index in range(config.num_layers):
+            last = index == config.num_layers - 1
+            tokens = AttentionLayer(config, class_only=last, name=f"layer_{index}")(
+                tokens, present, train
+            )
+        return nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
+
+
+def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
+    """The network of a configuration, for games scored by "points" or "animals".
+
+    Raises:
+      ValueError: on another scoring.
+    """
+    check_scoring(scoring)
+    return Network(config, scoring)
+
+
+def init_params(network: nn.Module, seed: int) -> Params:
+    """Fresh float32 parameters, a function of the seed alone."""
+    return _init(network, jax.random.PRNGKey(seed))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init(network: nn.Module, key: jax.Array) -> Params:
+    observations = jnp.zeros((1, features.OBSERVATION_SIZE), jnp.uint8)
+    return network.init(key, observations)["params"]
+
+
+def evaluate(
+    network: nn.Module,
+    params: Params,
+    rows: jax.Array,
+    dropout_key: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Policy float32 [B, 33 or 1] and values float32 [B, 2] of rows uint8 [B, 19].
+
+    Dropout acts where a key (uint32 [2]) for it is given. Without, a CPU takes large batches slice
+    by slice: activations of tens of megabytes are mapped anew, page by page, at every call.
+    """
+    if dropout_key is not None:
+        policy, values = network.apply(
+            {"params": params}, rows, train=True, rngs={"dropout": dropout_key}
+        )
+        return jnp.asarray(policy), jnp.asarray(values)
+
+    def forward(part: jax.Array) -> tuple[jax.Array, jax.Array]:
+        policy, values = network.apply({"params": params}, part)
+        return jnp.asarray(policy), jnp.asarray(values)
+
+    whole = len(rows) - len(rows) % _CPU_FORWARD_ROWS
+    if whole <= _CPU_FORWARD_ROWS or jax.default_backend() != "cpu":
+        return forward(rows)
+    slices = rows[:whole].reshape(-1, _CPU_FORWARD_ROWS, rows.shape[1])
+    policy, values = (part.reshape(whole, -1) for part in jax.lax.map(forward, slices))
+    if whole < len(rows):
+        last_policy, last_values = forward(rows[whole:])
+        policy = jnp.concatenate([policy, last_policy])
+        values = jnp.concatenate([values, last_values])
+    return policy, values
+
+
+def values_or_results(
+    network: Network, params: Params, rows: jax.Array, draw_reward: float
+) -> jax.Array:
+    """The network's values of rows, and the result itself where it is certain.
+
+    Args:
+      network: from `build_network`.
+      params: the network's parameters.
+      rows: uint8 [B, 19].
+      draw_reward: the outcome of a draw.
+
+    Returns:
+      float32 [B, 2].
+    """
+    _, values = evaluate(network, params, rows)
+    outcome, margin = features.result(rows, network.scoring, draw_reward)
+    certain = jnp.stack([outcome, margin / MARGIN_UNIT], axis=-1)
+    return jnp.where(features.decided(rows)[:, None], certain, values)
+
+
+def objective(values: Any, margin_weight: Any) -> Any:
+    """What play maximises: outcome plus weighted margin in points: [..., 2] -> [...]."""
+    return values[..., 0] + margin_weight * MARGIN_UNIT * values[..., 1]

@@ -1,0 +1,185 @@
+"""Choosing actions for batches of observations.
+
+`S` denotes the rows of a batch, `D` the devices it is spread over.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bb_jax import features
+from bb_jax.networks import distributions
+from bb_jax.networks.afterstates import Afterstates, evaluate_positions, make_afterstates
+from bb_jax.networks.network import Network, Params
+from bb_jax.placement import uploads
+
+PolicyStep = Callable[[Params, np.ndarray, Any, Any, Any], jax.Array]
+GreedyPolicy = Callable[[np.ndarray], np.ndarray]
+
+
+def _act(
+    network: Network,
+    params: Params,
+    observations: jax.Array,
+    afterstates: Afterstates | None,
+    uniforms: jax.Array,
+    temperature: jax.Array,
+    sampled_plies: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Actions int32 [B] and their log-probabilities float32 [B], 0 where chosen greedily."""
+    logits, _ = evaluate_positions(network, params, observations, afterstates)
+    legal = features.legal_mask(observations)
+    log_probs = distributions.masked_log_softmax(logits, legal, temperature)
+    sampled = distributions.sample(log_probs, uniforms)
+    samples = features.turns(observations) < sampled_plies
+    actions = jnp.where(samples, sampled, distributions.greedy(logits, legal))
+    return actions, jnp.where(samples, distributions.select(log_probs, actions), 0.0)
+
+
+def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = None) -> PolicyStep:
+    """A compiled function that acts for a batch, in equal parts on each device.
+
+    It is called `step(params, observations, key, temperature, sampled_plies)`:
+      params: of the network.
+      observations: uint8 [S, 19], S a multiple of the number of devices; all-zero rows are padding.
+        The array may be read until the result is there, so it must not change before that.
+      key: uint32 [2].
+      temperature: float, of the policy softmax(logits / temperature) that is sampled.
+      sampled_plies: int; from this turn of a game on the best action is chosen.
+    It returns, without waiting for it, uint32 [2, S]: the actions, and the bit patterns of their
+    float32 log-probabilities under the tempered policy, 0 where the best action was chosen.
+    Padding gets action 0. The result depends on rows and key, not on the number of devices. A new S
+    compiles anew; new values of the other arguments do not.
+
+    Args:
+      network: from `build_network`.
+      devices: local devices, all by default.
+
+    Raises:
+      ValueError: by `step`, where S is no multiple of the number of devices.
+    """
+    devices = list(devices) if devices is not None else jax.local_devices()
+
+    def step_on_device(
+        params: Params,
+        observations: jax.Array,
+        afterstates: Afterstates | None,
+        key: jax.Array,
+        temperature: jax.Array,
+        sampled_plies: jax.Array,
+    ) -> jax.Array:
+        rows = observations.shape[0]
+        # Drawn for the whole batch on every device, and cut: one number a row is cheap.
+        uniforms = jax.random.uniform(key, (len(devices) * rows,))
+        uniforms = jax.lax.dynamic_slice(uniforms, (jax.lax.axis_index("d") * rows,), (rows,))
+        actions, log_probs = _act(
+            network, params, observations, afterstates, uniforms, temperature, sampled_plies
+        )
+        return jnp.stack(
+            [actions.astype(jnp.uint32), jax.lax.bitcast_convert_type(log_probs, jnp.uint32)]
+        )
+
+    compiled = jax.pmap(
+        step_on_device,
+        axis_name="d",
+        in_axes=(None, 0, 0, None, None, None),
+        out_axes=1,
+        devices=devices,
+    )
+
+    def step(
+        params: Params, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
+    ) -> jax.Array:
+        size = len(observations)
+        if size % len(devices):
+            raise ValueError(
+                f"a batch of {size} observations cannot be spread over {len(devices)} devices"
+            )
+        parts = observations.reshape(len(devices), size // len(devices), -1)
+        afterstates = make_afterstates(network, parts)
+        with uploads():
+            result = compiled(
+                params,
+                parts,
+                afterstates,
+                np.asarray(key, np.uint32),
+                np.float32(temperature),
+                np.int32(sampled_plies),
+            )
+        return result.reshape(2, size)
+
+    return step
+
+
+def make_greedy_policy(
+    network: Network,
+    params: Params,
+    batch_size: int,
+    temperature: float | None = None,
+    seed: int = 0,
+) -> GreedyPolicy:
+    """A function from observations to actions, compiled for one batch size.
+
+    It takes uint8 [B, 19] with any B, padded to a multiple of `batch_size`, and returns uint8 [B].
+
+    Args:
+      network: from `build_network`.
+      params: its parameters.
+      batch_size: rows of one forward pass.
+      temperature: None chooses the best action; a positive number samples from
+        softmax(logits / temperature), a function of `seed` and of the calls made before.
+      seed: of the sampling.
+
+    Raises:
+      ValueError: on a batch size below 1 or a temperature that is not positive.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be a positive integer, not {batch_size}")
+    if temperature is not None and not temperature > 0:
+        raise ValueError(f"temperature must be a number above 0, not {temperature}")
+    sampled_plies = jnp.int32(0 if temperature is None else features.NUM_PLIES)
+    softmax_temperature = jnp.float32(1.0 if temperature is None else temperature)
+    calls = 0
+
+    @jax.jit
+    def choose(
+        params: Params,
+        observations: jax.Array,
+        afterstates: Afterstates | None,
+        key: jax.Array,
+        call: jax.Array,
+    ) -> Any:
+        if afterstates is not None:
+            afterstates = jax.tree.map(lambda array: array[0], afterstates)
+        uniforms = jax.random.uniform(jax.random.fold_in(key, call), (batch_size,))
+        actions, _ = _act(
+            network,
+            params,
+            observations,
+            afterstates,
+            uniforms,
+            softmax_temperature,
+            sampled_plies,
+        )
+        return actions.astype(jnp.uint8)
+
+    key = jax.random.PRNGKey(seed)
+    params = jax.tree.map(jnp.array, params)
+
+    def policy(observations: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        actions = np.zeros(len(observations), np.uint8)
+        for start in range(0, len(observations), batch_size):
+            part = observations[start : start + batch_size]
+            padded = np.zeros((batch_size, features.OBSERVATION_SIZE), np.uint8)
+            padded[: len(part)] = part
+            afterstates = make_afterstates(network, padded[None])
+            result = choose(params, padded, afterstates, key, np.uint32(calls))
+            actions[start : start + len(part)] = np.asarray(result)[: len(part)]
+            calls += 1
+        return actions
+
+    return policy

@@ -1,0 +1,212 @@
+"""Policy files: a network's parameters with what is needed to play, in one file.
+
+A file is a MessagePack map: "format" and "version", "network" (the configuration), "scoring",
+"metadata" (JSON text), "hash" (of the parameters) and "params" (as flax serializes them). It needs
+no optimizer, no device layout and no orbax, and is written whole or not at all.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.serialization
+import jax
+import numpy as np
+
+from bb_jax import features
+from bb_jax.config import NetworkConfig
+from bb_jax.errors import CheckpointError
+from bb_jax.files import named_errors, write_whole
+from bb_jax.networks.network import Network, Params, build_network
+from bb_jax.policies.packed_state import PACKED_FORMAT
+
+_FORMAT = "beasty-bar-policy"
+_VERSION = 1
+
+
+class Policy(NamedTuple):
+    """A network that can play.
+
+    Attributes:
+      network: the module.
+      params: its parameters, numpy arrays.
+      network_config: its configuration.
+      scoring: "points" or "animals".
+      metadata: what was saved with it.
+    """
+
+    network: Network
+    params: Params
+    network_config: NetworkConfig
+    scoring: str
+    metadata: dict[str, Any]
+
+
+def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
+    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [("/".join(str(entry.key) for entry in path), np.asarray(leaf)) for path, leaf in paths]
+
+
+def policy_hash(params: Params) -> str:
+    """Hash of parameters' names, types, shapes and values: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, leaf in _leaves(jax.device_get(params)):
+        digest.update(f"{name} {leaf.dtype} {leaf.shape} ".encode())
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def save_policy(
+    path: str | os.PathLike[str],
+    params: Params,
+    network_config: NetworkConfig,
+    scoring: str,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Writes a policy file, replacing one that is there.
+
+    Args:
+      path: of the file; its folder is made where it is missing.
+      params: of the network.
+      network_config: of the network.
+      scoring: "points" or "animals".
+      metadata: anything that JSON can hold.
+
+    Raises:
+      CheckpointError: where it cannot be written, on a full disk for one; nothing is left behind,
+        and a file that was there is unchanged.
+    """
+    write_content(path, policy_content(params, network_config, scoring, metadata))
+
+
+def policy_content(
+    params: Params,
+    network_config: NetworkConfig,
+    scoring: str,
+    metadata: Mapping[str, Any],
+    file_format: str = _FORMAT,
+) -> dict[str, Any]:
+    """The map that a policy file holds; the arguments are those of `save_policy`."""
+    params = jax.device_get(params)
+    return {
+        "format": file_format,
+        "version": _VERSION,
+        "network": json.dumps(dataclasses.asdict(network_config)),
+        "scoring": scoring,
+        "metadata": json.dumps(dict(metadata)),
+        "hash": policy_hash(params),
+        "params": params,
+    }
+
+
+def write_content(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Writes a map as MessagePack, as `save_policy` does.
+
+    Raises:
+      CheckpointError: as there.
+    """
+    path = Path(path)
+    with named_errors(path, kind=CheckpointError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    data = flax.serialization.msgpack_serialize(dict(content))
+    write_whole(path, data, kind=CheckpointError)
+
+
+def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = None) -> Policy:
+    """Reads a policy file.
+
+    Args:
+      path: the file; one that holds a whole training state (`bb_jax.policies.packed_state`)
+        will do.
+      expected: an architecture that the file must have, if any. Dropout and the compute type are
+        not part of it: they do not change the parameters.
+
+    Raises:
+      CheckpointError: on a file that is missing, torn, of another format or version, or of another
+        architecture, whose differing fields are named.
+    """
+    path = Path(path)
+    content = read_content(path)
+    if not isinstance(content, dict) or content.get("format") not in (_FORMAT, PACKED_FORMAT):
+        raise CheckpointError(f"{path} is not a policy file")
+    if content.get("version") != _VERSION:
+        raise CheckpointError(
+            f"{path} has format version {content.get('version')}, and this program reads {_VERSION}"
+        )
+    try:
+        config = NetworkConfig(**json.loads(content["network"]))
+        network = build_network(config, content["scoring"])
+        metadata = json.loads(content["metadata"])
+        params, stored_hash = content["params"], content["hash"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} holds no usable description of its network: {error}"
+        ) from error
+    if expected is not None:
+        check_architecture(path, config, expected)
+    _check_params(path, network, params)
+    if policy_hash(params) != stored_hash:
+        raise CheckpointError(f"{path} is damaged: its parameters do not match their hash")
+    return Policy(network, params, config, content["scoring"], metadata)
+
+
+def read_content(path: Path) -> Any:
+    """What a MessagePack file holds.
+
+    Raises:
+      CheckpointError: it is missing, cannot be read or is torn.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no policy file {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        return flax.serialization.msgpack_restore(raw)
+    except Exception as error:  # msgpack raises many types on damaged input
+        raise CheckpointError(f"{path} is torn or not a policy file") from error
+
+
+def check_architecture(
+    source: str | os.PathLike[str], found: NetworkConfig, expected: NetworkConfig
+) -> None:
+    """Raises CheckpointError, naming each field that differs, unless parameters can be shared."""
+    keys = ["kind", "afterstates", "separate_policy"]
+    if found.kind == expected.kind == "mlp":
+        keys += ["hidden_layers", "second_tower"]
+    elif found.kind == expected.kind:
+        keys += ["hidden_dim", "num_heads", "num_layers", "species_embedding_dim"]
+    differences = [
+        f"{key} {getattr(found, key)} instead of {getattr(expected, key)}"
+        for key in keys
+        if getattr(found, key) != getattr(expected, key)
+    ]
+    if differences:
+        raise CheckpointError(f"{source} is of another architecture: {', '.join(differences)}")
+
+
+def _check_params(path: Path, network: Network, params: Params) -> None:
+    row = np.zeros((1, features.OBSERVATION_SIZE), np.uint8)
+    template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
+    paths, _ = jax.tree_util.tree_flatten_with_path(template)
+    wanted = {
+        "/".join(str(entry.key) for entry in keys): (leaf.shape, leaf.dtype) for keys, leaf in paths
+    }
+    found = {name: (leaf.shape, leaf.dtype) for name, leaf in _leaves(params)}
+    for name in sorted(wanted | found):
+        if wanted.get(name) != found.get(name):
+            raise CheckpointError(
+                f"{path} does not fit its own description: parameter {name} is "
+                f"{_describe(found.get(name))} instead of {_describe(wanted.get(name))}"
+            )
+
+
+def _describe(shape_and_dtype: tuple[Any, Any] | None) -> str:
+    if shape_and_dtype is None:
+        return "missing"
+    return f"{shape_and_dtype[1]} {list(shape_and_dtype[0])}"

@@ -1,0 +1,164 @@
+"""The PPO loss of a minibatch that may be spread over devices.
+
+Everything is a sum over the positions at hand divided by a count over the *whole* minibatch, so
+that adding up the results of its parts, devices or slices, gives the mean over the minibatch.
+`B` denotes the positions at hand.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from bb_jax import features
+from bb_jax.config import PPOConfig
+from bb_jax.networks import distributions
+
+
+class Batch(NamedTuple):
+    """Positions with what stays fixed during an update; the proximal policy is that at its start.
+
+    Attributes:
+      observations: uint8 [B, 19].
+      actions: int32 [B].
+      proximal_log_probs: float32 [B], of the actions under the tempered proximal policy.
+      proximal_values: float32 [B, 2].
+      advantages: float32 [B], of the objective.
+      returns: float32 [B, 2], targets of the values.
+      behaviour_weights: float32 [B], truncated proximal over behaviour probability.
+      policy_mask: bool [B], positions that train the policy.
+      valid_mask: bool [B], positions that train the value; the others are padding.
+      first_afterstate: int32 [B], where a position's afterstates begin in the table of all.
+    """
+
+    observations: jax.Array
+    actions: jax.Array
+    proximal_log_probs: jax.Array
+    proximal_values: jax.Array
+    advantages: jax.Array
+    returns: jax.Array
+    behaviour_weights: jax.Array
+    policy_mask: jax.Array
+    valid_mask: jax.Array
+    first_afterstate: jax.Array
+
+
+class LossStats(NamedTuple):
+    """Parts of the loss, each float32 [] and a mean over the whole minibatch.
+
+    Attributes:
+      loss: what is minimised.
+      policy_loss: negated clipped surrogate.
+      value_loss: half the mean squared error of the values.
+      entropy: of the policy at temperature 1, in nats.
+      kl: divergence of the tempered policy from the proximal one.
+      clip_fraction: share of positions whose ratio is outside the clip interval.
+    """
+
+    loss: jax.Array
+    policy_loss: jax.Array
+    value_loss: jax.Array
+    entropy: jax.Array
+    kl: jax.Array
+    clip_fraction: jax.Array
+
+
+def policy_mask(
+    observations: jax.Array, valid_mask: jax.Array, sampled_plies: jax.Array
+) -> jax.Array:
+    """Positions that train the policy: bool [B].
+
+    The others had one legal action, or were played greedily at `sampled_plies` (int32 []) plies or
+    later, where the acting policy has no probability to compare with.
+    """
+    choices = jnp.sum(features.legal_mask(observations), axis=-1)
+    return valid_mask & (choices > 1) & (features.turns(observations) < sampled_plies)
+
+
+def _log_ratio(logits: jax.Array, batch: Batch, temperature: jax.Array) -> jax.Array:
+    """Logarithm of current over proximal probability: float32 [B], 0 where no policy is trained."""
+    legal = features.legal_mask(batch.observations)
+    log_prob = distributions.select(
+        distributions.masked_log_softmax(logits, legal, temperature), batch.actions
+    )
+    # Replaced before it is used, and not just left out of the means: 0 times what is not finite
+    # would be a NaN in the gradient.
+    return jnp.where(batch.policy_mask, log_prob - batch.proximal_log_probs, 0.0)
+
+
+def divergence(
+    logits: jax.Array, batch: Batch, policy_count: jax.Array, temperature: jax.Array
+) -> jax.Array:
+    """This part's share of mean((r - 1) - log r), the divergence from the proximal policy.
+
+    Arguments as of `ppo_loss`; float32 [].
+    """
+    log_ratio = _log_ratio(logits, batch, temperature)
+    return jnp.sum(jnp.expm1(log_ratio) - log_ratio) / jnp.maximum(policy_count, 1.0)
+
+
+def ppo_loss(
+    logits: jax.Array,
+    values: jax.Array,
+    batch: Batch,
+    policy_count: jax.Array,
+    value_count: jax.Array,
+    temperature: jax.Array,
+    entropy_coef: jax.Array,
+    config: PPOConfig,
+) -> tuple[jax.Array, tuple[LossStats, jax.Array]]:
+    """This part's share of the minibatch's loss.
+
+    Schulman et al., "Proximal policy optimization algorithms", equations 7 and 9, with the policy
+    that acted, softmax(logits / temperature), in the ratio and the untempered policy in the entropy
+    bonus. Clipping is relative to the proximal policy and the surrogate is weighted by proximal
+    over behaviour probability, as in Hilton et al., "Batch size-invariance for policy
+    optimization", equation 2.
+
+    Args:
+      logits: float32 [B, 33].
+      values: float32 [B, 2].
+      batch: the positions.
+      policy_count: float32 [], positions of the whole minibatch that train the policy.
+      value_count: float32 [], those that train the value.
+      temperature: float32 [], that of the policy that acted.
+      entropy_coef: float32 [].
+      config: the coefficients.
+
+    Returns:
+      The loss, float32 [], its parts, and the largest distance of a ratio from 1, float32 [].
+    """
+    per_policy_position = batch.policy_mask / jnp.maximum(policy_count, 1.0)
+    per_position = batch.valid_mask / jnp.maximum(value_count, 1.0)
+
+    def policy_mean(per_row: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(batch.policy_mask, per_row, 0.0) * per_policy_position)
+
+    log_ratio = _log_ratio(logits, batch, temperature)
+    advantages = jnp.where(batch.policy_mask, batch.advantages, 0.0)
+    returns = jnp.where(batch.valid_mask[:, None], batch.returns, 0.0)
+
+    ratio = jnp.exp(log_ratio)
+    clipped = jnp.clip(ratio, 1 - config.clip_epsilon, 1 + config.clip_epsilon)
+    surrogate = jnp.minimum(ratio * advantages, clipped * advantages)
+    policy_loss = -policy_mean(batch.behaviour_weights * surrogate)
+
+    error = jnp.square(values - returns)
+    if config.clip_value:
+        change = jnp.clip(values - batch.proximal_values, -config.clip_epsilon, config.clip_epsilon)
+        error = jnp.maximum(error, jnp.square(batch.proximal_values + change - returns))
+    error = jnp.mean(error, axis=-1)
+    value_loss = 0.5 * jnp.sum(jnp.where(batch.valid_mask, error, 0.0) * per_position)
+
+    legal = features.legal_mask(batch.observations)
+    entropy = policy_mean(distributions.entropy(distributions.masked_log_softmax(logits, legal)))
+    loss = policy_loss + config.value_coef * value_loss - entropy_coef * entropy
+    stats = LossStats(
+        loss=loss,
+        policy_loss=policy_loss,
+        value_loss=value_loss,
+        entropy=entropy,
+        kl=divergence(logits, batch, policy_count, temperature),
+        clip_fraction=policy_mean(jnp.abs(ratio - 1) > config.clip_epsilon),
+    )
+    return loss, (stats, jnp.max(jnp.abs(ratio - 1)))

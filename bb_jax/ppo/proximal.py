@@ -1,0 +1,179 @@
+"""What is fixed during an update: the proximal policy, advantages, weights and masks.
+
+`N` denotes trajectories, `T` decisions of a trajectory, `M` = N T position slots.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from bb_jax import features
+from bb_jax.config import PPOConfig
+from bb_jax.networks import distributions
+from bb_jax.networks.network import MARGIN_UNIT, VALUES, Network, Params, objective
+from bb_jax.ppo.advantages import generalized_advantages
+from bb_jax.ppo.losses import Batch, policy_mask
+from bb_jax.ppo.slices import count_rows, evaluate_slice, room_of, take_slice
+from bb_jax.ppo.trajectories import PaddedTrajectories, pack_positions
+
+# Rows of one forward pass on one device, which bounds its memory.
+_SLICE_ROWS = 2048
+_VARIANCE_EPSILON = 1e-8
+
+
+def proximal_pass(
+    network: Network,
+    params: Params,
+    observations: jax.Array,
+    actions: jax.Array,
+    first_afterstate: jax.Array,
+    afterstates: jax.Array,
+    count: jax.Array,
+    temperature: jax.Array,
+    axis_name: str,
+) -> tuple[jax.Array, jax.Array]:
+    """Log-probabilities of actions and values under the current parameters, without dropout.
+
+    Each device takes its share of the positions, slice by slice.
+
+    Args:
+      network: the module.
+      params: its parameters.
+      observations: uint8 [M, 19], positions first.
+      actions: int32 [M].
+      first_afterstate: int32 [M], where the afterstates of a position begin.
+      afterstates: uint8 [E, 19], those of all positions.
+      count: int32 [], number of positions.
+      temperature: float32 [].
+      axis_name: of the device axis.
+
+    Returns:
+      float32 [M] and float32 [M, 2], 0 beyond the positions.
+    """
+    slots = len(actions)
+    room = room_of(network, min(_SLICE_ROWS, slots))
+    row_ends = jnp.cumsum(count_rows(network, observations))
+    share = -(-count // jax.lax.axis_size(axis_name))
+    start = jax.lax.axis_index(axis_name) * share
+    stop = jnp.minimum(start + share, count)
+
+    def add_slice(
+        carry: tuple[jax.Array, jax.Array, jax.Array],
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        begin, log_probs, values = carry
+        indices, inside, end = take_slice(row_ends, begin, stop, room)
+        rows = observations[indices]
+        logits, slice_values = evaluate_slice(
+            network, params, rows, first_afterstate[indices], inside, afterstates, room
+        )
+        tempered = distributions.masked_log_softmax(logits, features.legal_mask(rows), temperature)
+        places = jnp.where(inside, indices, slots)
+        return (
+            end,
+            log_probs.at[places].set(distributions.select(tempered, actions[indices]), mode="drop"),
+            values.at[places].set(slice_values, mode="drop"),
+        )
+
+    nothing = jnp.zeros(slots), jnp.zeros((slots, len(VALUES)))
+    _, *results = jax.lax.while_loop(lambda carry: carry[0] < stop, add_slice, (start, *nothing))
+    # Each position is evaluated on one device, and 0 on the others.
+    log_probs, values = jax.lax.psum(results, axis_name)
+    return log_probs, values
+
+
+def prepare_batch(
+    network: Network,
+    params: Params,
+    rollout: PaddedTrajectories,
+    temperature: jax.Array,
+    sampled_plies: jax.Array,
+    config: PPOConfig,
+    margin_weight: float,
+    axis_name: str,
+) -> tuple[Batch, jax.Array, dict[str, jax.Array]]:
+    """The positions of a rollout, ready to be learned from.
+
+    Args:
+      network: from `build_network`.
+      params: its parameters at the start of the update.
+      rollout: all trajectories, the same on every device.
+      temperature: float32 [], of the policy that acted.
+      sampled_plies: int32 [], the turn from which it played its best action.
+      config: the coefficients.
+      margin_weight: reward for each point of margin.
+      axis_name: of the device axis.
+
+    Returns:
+      The batch [M], positions first; their number, int32 []; and metrics, float32 [].
+    """
+    packing = pack_positions(rollout.lengths, rollout.actions.shape[1])
+
+    def packed(slots: jax.Array) -> jax.Array:
+        return slots.reshape(-1, *slots.shape[2:])[packing.slot_of_position]
+
+    observations = packed(rollout.observations)
+    actions = packed(rollout.actions).astype(jnp.int32)
+    valid = jnp.arange(len(actions)) < packing.size
+    trains_policy = policy_mask(observations, valid, sampled_plies)
+
+    first_afterstate = packed(rollout.first_afterstate)
+    log_probs, values = proximal_pass(
+        network,
+        params,
+        observations,
+        actions,
+        first_afterstate,
+        rollout.afterstates,
+        packing.size,
+        temperature,
+        axis_name,
+    )
+    slot_values = jnp.where(packing.inside[..., None], values[packing.position_of_slot], 0.0)
+    rewards = rollout.rewards / jnp.array([1.0, MARGIN_UNIT])
+    head_advantages = packed(
+        generalized_advantages(
+            slot_values, rollout.lengths, rewards, config.gamma, config.gae_lambda
+        )
+    )
+    returns = head_advantages + values
+    # Estimation is linear in rewards and values: the advantage of the weighted sum is this.
+    advantages = objective(head_advantages, margin_weight)
+
+    def mean(per_row: jax.Array, mask: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(mask, per_row, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+
+    def variance(per_row: jax.Array, mask: jax.Array) -> jax.Array:
+        return mean(jnp.square(per_row - mean(per_row, mask)), mask)
+
+    unexplained = variance(advantages, valid)
+    total_variance = variance(objective(returns, margin_weight), valid)
+    explained_variance = 1 - unexplained / (total_variance + _VARIANCE_EPSILON)
+    if config.normalize_advantages:
+        deviation = jnp.sqrt(variance(advantages, trains_policy) + _VARIANCE_EPSILON)
+        advantages = (advantages - mean(advantages, trains_policy)) / deviation
+
+    log_weights = jnp.where(trains_policy, log_probs - packed(rollout.log_probs), 0.0)
+    weights = jnp.exp(log_weights)
+    # A log-probability of minus infinity must spoil its minibatch rather than be truncated.
+    truncated = jnp.where(
+        jnp.isfinite(log_weights), jnp.minimum(weights, config.max_behaviour_weight), jnp.nan
+    )
+    batch = Batch(
+        observations=observations,
+        actions=actions,
+        proximal_log_probs=log_probs,
+        proximal_values=values,
+        advantages=advantages,
+        returns=returns,
+        behaviour_weights=truncated,
+        policy_mask=trains_policy,
+        valid_mask=valid,
+        first_afterstate=first_afterstate,
+    )
+    metrics = {
+        "train/explained_variance": explained_variance,
+        "train/behaviour_weight_mean": mean(truncated, trains_policy),
+        "train/behaviour_weight_max": jnp.max(weights, where=trains_policy, initial=0.0),
+        "train/positions": packing.size,
+        "train/policy_positions": jnp.sum(trains_policy),
+    }
+    return batch, packing.size, metrics
