@@ -14,15 +14,8 @@ from pathlib import Path
 
 from bb_jax.errors import EvaluationError, UserError
 from bb_sim import OPPONENTS
-from eval.command_line import (
-    Parser,
-    check_seed,
-    games_bar,
-    note,
-    run_command,
-    show,
-    start_jax,
-)
+from eval.command_line import Parser, check_seed, run_command, start_jax
+from eval.console import games_bar, note, show
 from eval.matches.match import check_games
 from eval.matches.players import NamedPlayer, network_player
 from eval.matches.resumable import PartialResults, play_in_parts
@@ -39,7 +32,6 @@ from eval.statistics.manifest import (
 )
 from eval.statistics.strength import strength_of
 
-MODULE = "eval.backfill"
 SOURCE = "backfill"
 DEFAULT_GAMES = 2000
 EXIT_FAILED = 1
@@ -47,7 +39,10 @@ _PARTIAL = ".backfill.partial"
 
 
 def _parser() -> Parser:
-    parser = Parser(MODULE, "Evaluates the policies of a run that its manifest lacks.")
+    parser = Parser(
+        prog="python -m eval.backfill",
+        description="Evaluates the policies of a run that its manifest lacks.",
+    )
     parser.add_argument("run", metavar="RUN", help="a run folder, or its name under checkpoints/")
     parser.add_argument(
         "--games",
@@ -69,7 +64,7 @@ def _parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; its exit code is 1 where an evaluation failed."""
     options = _parser().parse_args(arguments)
-    return run_command(MODULE, lambda: _run(options))
+    return run_command(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:

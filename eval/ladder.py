@@ -19,7 +19,7 @@ from rich.table import Table
 from bb_jax.errors import EvaluationError
 from bb_jax.files import read_object, timestamp, write_json
 from bb_sim import OPPONENTS
-from eval.command_line import games_bar, note, show
+from eval.console import games_bar, note, show
 from eval.matches.match import MatchResult
 from eval.matches.players import NamedPlayer, Player, network_player
 from eval.matches.resumable import PartialResults, play_in_parts

@@ -18,16 +18,8 @@ from typing import Any
 from bb_jax.errors import EvaluationError
 from bb_jax.files import check_writable, timestamp, write_json
 from bb_jax.search.config import SearchConfig, parse_search
-from eval.command_line import (
-    Parser,
-    check_seed,
-    check_temperature,
-    games_bar,
-    note,
-    run_command,
-    show,
-    start_jax,
-)
+from eval.command_line import Parser, check_seed, check_temperature, run_command, start_jax
+from eval.console import games_bar, note, show
 from eval.matches.match import MatchResult, check_games
 from eval.matches.players import (
     Player,
@@ -68,7 +60,10 @@ class _Evaluated:
 
 
 def _parser() -> Parser:
-    parser = Parser(MODULE, "Plays checkpoints against opponents: every deal from both seats.")
+    parser = Parser(
+        prog=f"python -m {MODULE}",
+        description="Plays checkpoints against opponents: every deal from both seats.",
+    )
     parser.add_argument(
         "--checkpoint",
         required=True,
@@ -127,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 2 for bad input, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
     given = sys.argv[1:] if arguments is None else arguments
-    return run_command(MODULE, lambda: _run(options, given))
+    return run_command(lambda: _run(options, given))
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:

@@ -17,16 +17,8 @@ from pathlib import Path
 from bb_jax.errors import EvaluationError
 from bb_jax.files import check_writable, timestamp, write_json
 from bb_sim import SCORINGS
-from eval.command_line import (
-    Parser,
-    check_seed,
-    check_temperature,
-    games_bar,
-    note,
-    run_command,
-    show,
-    start_jax,
-)
+from eval.command_line import Parser, check_seed, check_temperature, run_command, start_jax
+from eval.console import games_bar, note, show
 from eval.matches.match import MatchResult, OnProgress, check_games
 from eval.matches.players import (
     NamedPlayer,
@@ -90,7 +82,8 @@ def rate(results: Sequence[MatchResult], anchor: str | None = None) -> Ratings:
 
 def _parser() -> Parser:
     parser = Parser(
-        MODULE, "Everybody plays everybody else, every deal from both seats; Elo ratings of all."
+        prog=f"python -m {MODULE}",
+        description="Elo ratings: everybody plays everybody else, every deal from both seats.",
     )
     parser.add_argument(
         "players",
@@ -143,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     options = _parser().parse_args(arguments)
     given = sys.argv[1:] if arguments is None else arguments
-    return run_command(MODULE, lambda: _run(options, given))
+    return run_command(lambda: _run(options, given))
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:

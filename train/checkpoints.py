@@ -11,26 +11,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from bb_jax.errors import EvaluationError
-from eval.command_line import EXIT_BAD_INPUT, run_command, show
-
-MODULE = "train.checkpoints"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_BAD_INPUT, f"{MODULE}: {message}\n")
+from eval.command_line import Parser, run_command
+from eval.console import show
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=f"python -m {MODULE}",
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m train.checkpoints",
         description="Packs a training state into one file that a run can start from.",
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("pack", help="write one state to a file")
@@ -56,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.function(options)
         return 0
 
-    return run_command(MODULE, command)
+    return run_command(command)
 
 
 def _pack(options: argparse.Namespace) -> None:

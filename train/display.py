@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bb_sim import OPPONENTS
+from eval.console import ForgivingOutput, duration
 
 # Iterations whose mean duration tells the time left.
 _RECENT = 20
@@ -31,37 +32,6 @@ _KEY_METRICS = {
     "train/learning_rate": "learning rate",
 }
 _OPPONENTS_A_LINE = 3
-
-
-class _ForgivingFile:
-    """An output whose loss (a closed pipe, a hung-up terminal) goes unnoticed by those who write:
-    a run must not end because nobody looks at it any more."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._lost = False
-
-    def write(self, text: str) -> int:
-        self._attempt(lambda: self._file.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        self._attempt(self._file.flush)
-
-    def _attempt(self, operation: Callable[[], Any]) -> None:
-        if self._lost:
-            return
-        try:
-            operation()
-        except OSError:
-            self._lost = True
-        except ValueError:
-            if not self._file.closed:
-                raise
-            self._lost = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 class Display:
@@ -96,7 +66,7 @@ class Display:
         self._total = total_iterations
         self._iteration = self._start = start_iteration
         self._title = title
-        output = cast(TextIO, _ForgivingFile(file or sys.stdout))
+        output = cast(TextIO, ForgivingOutput(file or sys.stdout))
         if live is None:
             live = output.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
         self._output = output
@@ -182,9 +152,9 @@ class Display:
         if _is_number(speed):
             texts.append(f"{speed:,.0f} games/s")
         left = self._seconds_left()
-        texts.append(f"elapsed {_duration(self._clock() - self._begun)}")
+        texts.append(f"elapsed {duration(self._clock() - self._begun)}")
         if left is not None:
-            texts.append(f"left {_duration(left)}")
+            texts.append(f"left {duration(left)}")
         return texts
 
     def _seconds_left(self) -> float | None:
@@ -248,10 +218,3 @@ def _is_number(value: object) -> bool:
 
 def _number(value: Any) -> str:
     return f"{float(value):.3g}"
-
-
-def _duration(seconds: float) -> str:
-    """Such as 1:02:03 or 2:03."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

@@ -10,8 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eval.matches.match import MatchResult
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from train.runs.start import Origin
     from train.runs.store import RunStore
 
-EXIT_BAD_INPUT = 2
 # How long the loss of a host may take to be noticed after a collective has failed.
 _LOSS_SECONDS = 5.0
 
@@ -56,6 +54,7 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from jax.errors import JaxRuntimeError
 
     from bb_jax.errors import DeviceError, one_line
+    from eval.console import show
     from train.hosts.connected import Hosts
     from train.hosts.rendezvous import connect_hosts
     from train.interrupt import Interrupted
@@ -76,7 +75,7 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
         # The traceback is in the run's log.
         _leave(_fail(failure))
     except Interrupted as interruption:
-        _say(f"{interruption}; the same command goes on from here", sys.stderr)
+        show(f"{interruption}; the same command goes on from here", file=sys.stderr)
         hosts.leave()
         _leave(128 + interruption.signal_number)
     if hosts.count > 1:
@@ -85,15 +84,10 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, as all other errors do."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_BAD_INPUT, f"error: {message} (--help shows all options)\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    from eval.command_line import Parser
+
+    parser = Parser(
         prog="python -m train.main",
         description="Trains a Beasty Bar player. The same command resumes a run that was stopped.",
     )
@@ -132,24 +126,19 @@ def _step(text: str) -> int | None:
 
 
 def _fail(error: Exception) -> int:
-    _say(f"error: {error}", sys.stderr)
+    from eval.command_line import EXIT_BAD_INPUT
+    from eval.console import complain
+
+    complain(error)
     return EXIT_BAD_INPUT
-
-
-def _say(text: str, stream: TextIO) -> None:
-    with suppress(OSError):
-        print(text, file=stream)
-    _flush()
 
 
 def _flush() -> None:
     """Empties the buffers; an output that nobody reads any more is no error of the run."""
+    from eval.console import ForgivingOutput
+
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            # What is left in the buffer would fail again when the interpreter ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        ForgivingOutput(stream).flush()
 
 
 def _replace_closed_outputs() -> None:
@@ -204,6 +193,7 @@ def _lead(
 ) -> None:
     """Begins or resumes the run and trains; other hosts learn where it begins, or None."""
     from bb_jax.errors import CheckpointError
+    from eval.console import note
     from train.runs.folder import RunFolder
     from train.runs.start import find_start
     from train.sharing import LeaderStore
@@ -216,7 +206,7 @@ def _lead(
     stop.check()
     store = LeaderStore(config, hosts)
     try:
-        origin = store.resume(resume_step, _note) if start is None else store.begin(start)
+        origin = store.resume(resume_step, note) if start is None else store.begin(start)
         if resume_step is None and _show_finished(config, store, origin):
             hosts.share(lambda: None)
             return
@@ -226,19 +216,16 @@ def _lead(
         store.close()
 
 
-def _note(text: str) -> None:
-    _say(f"note: {text}", sys.stderr)
-
-
 def _show_finished(config: Config, store: RunStore, origin: Origin) -> bool:
     """Shows the table of a run that has nothing left to do."""
+    from eval.console import show
     from eval.matches.match import MatchResult
 
     iteration = origin.state.iteration
     rows = store.final_evaluation(iteration)
     if iteration < config.total_iterations or rows is None:
         return False
-    _say(f"{store.folder.path} is finished: {iteration} iterations.", sys.stdout)
+    show(f"{store.folder.path} is finished: {iteration} iterations.")
     _show_results(config, [MatchResult.from_json(row) for row in rows])
     return True
 
@@ -332,9 +319,10 @@ def _named(devices: Any, hosts: Hosts) -> str:
 
 
 def _show_results(config: Config, results: list[MatchResult]) -> None:
+    from eval.console import show
     from eval.report.table import render_results
 
-    _say(render_results(results, config.scoring), sys.stdout)
+    show(render_results(results, config.scoring))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from bb_jax.files import named_errors, write_whole
 from eval.command_line import Parser, run_command
+from eval.console import show
 from eval.pictures.rules import draw_pictures
-
-_MODULE = "eval.pictures"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
-    parser = Parser(_MODULE, "Draws the positions and turns that the documentation shows, as SVG.")
+    parser = Parser(
+        prog="python -m eval.pictures",
+        description="Draws the positions and turns that the documentation shows, as SVG.",
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("docs/pictures"), metavar="FOLDER",
         help="where to write them (default: docs/pictures)",
@@ -28,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.out.mkdir(parents=True, exist_ok=True)
         for name, text in pictures.items():
             write_whole(options.out / name, text.encode())
-        print(f"{len(pictures)} pictures in {options.out}")
+        show(f"{len(pictures)} pictures in {options.out}")
         return 0
 
-    return run_command(_MODULE, command)
+    return run_command(command)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bb_jax.errors import EvaluationError
 from bb_jax.files import timestamp, write_whole
-from eval.command_line import Parser, run_command, show
+from eval.command_line import Parser, run_command
+from eval.console import show
 from eval.report.curves import (
     learning_charts,
     norm_charts,
@@ -36,7 +37,6 @@ from eval.runs.references import find_run
 
 REPORT_FOLDER = "report"
 PAGE_FILE = "index.html"
-_MODULE = "eval.report"
 _RATINGS = (
     "Elo above the opponent random; behind it half the 95 % interval. Stronger: how likely a "
     "checkpoint is stronger than the one before it on the ladder."
@@ -49,7 +49,10 @@ _WIN_RATES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 2 for bad input, 130 for Ctrl-C."""
-    parser = Parser(_MODULE, "Draws the metrics of runs: a PNG for each chart and one HTML page.")
+    parser = Parser(
+        prog="python -m eval.report",
+        description="Draws the metrics of runs: a PNG for each chart and one HTML page.",
+    )
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="a run folder, or its name in checkpoints/"
     )
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show(str(page))
         return 0
 
-    return run_command(_MODULE, command)
+    return run_command(command)
 
 
 def write_report(folders: Sequence[Path], out: Path) -> Path:

@@ -11,9 +11,9 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from bb_jax.errors import UserError
+from eval.command_line import Parser, run_command
+from eval.console import show
 from eval.runs.layout import RUNS_ROOT
 from eval.runs.references import find_run
 from train.jobs.control import JobRequest, resume, start, stop
@@ -27,42 +27,26 @@ from train.jobs.views import (
     last_lines,
     list_runs,
     metrics_text,
-    silence_output,
 )
 
 BACKENDS = ("local", "slurm")
-_EXIT_BAD_INPUT = 2
-_EXIT_INTERRUPTED = 130
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_EXIT_BAD_INPUT, f"error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def command() -> int:
         options.function(options)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _EXIT_BAD_INPUT
-    except BrokenPipeError:
-        silence_output()
-    except KeyboardInterrupt:
-        return _EXIT_INTERRUPTED
-    return 0
+        return 0
+
+    return run_command(command)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m train.jobs",
         description="Starts trainings that go on when the terminal closes, shows and stops them.",
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -144,10 +128,6 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _slurm_options(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(option.removeprefix("--") for option in options.slurm)
 
@@ -157,7 +137,7 @@ def _start(options: argparse.Namespace) -> None:
     if slurm_options and options.backend != "slurm":
         raise JobError("--slurm needs --backend slurm")
     request = JobRequest(options.config, tuple(options.set), options.backend, slurm_options)
-    start(request, _say)
+    start(request, show)
 
 
 def _resume(options: argparse.Namespace) -> None:
@@ -167,14 +147,14 @@ def _resume(options: argparse.Namespace) -> None:
         overrides=options.set,
         backend=options.backend,
         slurm_options=_slurm_options(options),
-        say=_say,
+        say=show,
     )
 
 
 def _status(options: argparse.Namespace) -> None:
     if options.run is not None:
         run = find_run(options.run)
-        print(describe(run, job_status(run)))
+        show(describe(run, job_status(run)))
         return
     shown = []
     for run in sorted(RUNS_ROOT.iterdir()) if RUNS_ROOT.is_dir() else []:
@@ -185,26 +165,26 @@ def _status(options: argparse.Namespace) -> None:
         else:
             if status.active:
                 shown.append(describe(run, status))
-    print("\n\n".join(shown) or f"No run in {RUNS_ROOT} is running.")
+    show("\n\n".join(shown) or f"No run in {RUNS_ROOT} is running.")
 
 
 def _view(options: argparse.Namespace) -> None:
     run = find_run(options.run)
     log = LogReader(run)
     text = log.read()
-    print(f"{describe(run, job_status(run))}\n\n{metrics_text(run)}")
-    print(f"\nThe end of {log.path}:\n{last_lines(text, options.lines)}", end="", flush=True)
-    if options.follow:
+    metrics = f"{describe(run, job_status(run))}\n\n{metrics_text(run)}\n"
+    shown = show(f"{metrics}\nThe end of {log.path}:\n{last_lines(text, options.lines)}", end="")
+    if options.follow and shown:
         status = follow(run, log)
-        print(headline(run, status))
+        show(headline(run, status))
 
 
 def _stop(options: argparse.Namespace) -> None:
-    stop(find_run(options.run), options.timeout, _say)
+    stop(find_run(options.run), options.timeout, show)
 
 
 def _list(options: argparse.Namespace) -> None:
-    print(list_runs(options.root))
+    show(list_runs(options.root))
 
 
 if __name__ == "__main__":

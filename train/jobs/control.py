@@ -39,7 +39,7 @@ _BEGIN_SECONDS = 120.0
 # A job that is being stopped may be one whose training has not begun yet.
 _STARTING_SECONDS = 10.0
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)

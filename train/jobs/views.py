@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import shlex
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,6 +17,7 @@ from rich.table import Table
 
 from bb_jax.errors import EvaluationError
 from bb_jax.files import read_object
+from eval.console import duration, show
 from eval.runs.layout import CONFIGURATION, JOB_LOG, LOG, METRICS, is_run, saved_steps
 from eval.runs.metrics_file import MetricsError, Row, read_metrics
 from train.jobs.record import JobError
@@ -213,18 +212,15 @@ def last_lines(text: str, count: int) -> str:
 
 
 def follow(run: Path, log: LogReader) -> JobStatus:
-    """Prints what the log gains until the job has ended; returns its state then."""
+    """Prints what the log gains until the job has ended or nobody reads; returns its state."""
     checked = -_STATUS_SECONDS
     status = job_status(run)
-    while status.active:
-        sys.stdout.write(log.read())
-        sys.stdout.flush()
+    while show(log.read(), end="") and status.active:
         time.sleep(_FOLLOW_SECONDS)
         if time.monotonic() - checked >= _STATUS_SECONDS:
             checked = time.monotonic()
             status = job_status(run)
-    sys.stdout.write(log.read())
-    sys.stdout.flush()
+    show(log.read(), end="")
     return status
 
 
@@ -232,17 +228,5 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:.4g}"
 
 
-def duration(seconds: float) -> str:
-    """Such as 1:02:03 or 2:03."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
-
-
 def _local_time(stamp: str) -> str:
     return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def silence_output() -> None:
-    """Lets a reader of standard output that has gone away go unnoticed when the program ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
