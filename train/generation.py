@@ -1,9 +1,6 @@
-"""Game generation under the name that its users know; `train.games` makes it."""
+"""Game generation, under the name that people import."""
 
-from train.games.generator import (
-    GenerationShape,
-    Generator,
-    generate_games_batched_by_opponent,
-)
+from train.game_player import generate_games_batched_by_opponent
+from train.games.generator import GenerationShape, Generator
 
 __all__ = ["GenerationShape", "Generator", "generate_games_batched_by_opponent"]

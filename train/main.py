@@ -243,8 +243,8 @@ def _run(
     from train.display import Display
     from train.games.generator import GenerationShape, Generator
     from train.games.plan import games_of_host, groups_of_host, host_trajectories
-    from train.learning.expert_learner import ExpertLearning
-    from train.learning.learner import Learning
+    from train.learning.expert_learner import ExpertLearner
+    from train.learning.ppo_learner import PPOLearner
     from train.profiling import Profiler
     from train.runs.metrics import MetricsWriter
     from train.sharing import FollowerMetrics
@@ -258,10 +258,10 @@ def _run(
         slots=config.slots,
         trajectories=host_trajectories(config, hosts.count),
     )
-    learning = (
-        Learning(config, devices, hosts.count)
+    learner = (
+        PPOLearner(config, devices, hosts.count)
         if config.algorithm == "ppo"
-        else ExpertLearning(config, devices, hosts.count, hosts.gather, store.teacher())
+        else ExpertLearner(config, devices, hosts.count, hosts.gather, store.teacher())
     )
     workers = min(config.async_num_workers, os.cpu_count() or 1)
     with (
@@ -295,7 +295,7 @@ def _run(
             config,
             origin,
             store=store,
-            learning=learning,
+            learner=learner,
             generator=generator,
             metrics=metrics,
             display=display,

@@ -1,4 +1,4 @@
-"""The metrics row of an iteration, put together from what its parts report."""
+"""The metrics row of an iteration, from the results of its parts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Played:
-    """What the metrics say of an iteration's games, of all hosts together.
+class GameSummary:
+    """A summary of an iteration's games on all hosts.
 
     Attributes:
       outcomes: int8 [G], +1, 0 or -1 for seat 0, in the order of the plan.
-      positions: decisions recorded.
-      seconds: as in `train.games.generator.Rollout`; of each the longest.
+      positions: the number of decisions.
+      seconds: the times of `train.games.rollout.Rollout`, each the longest of all hosts.
     """
 
     outcomes: np.ndarray
@@ -32,19 +32,19 @@ class Played:
 
 
 def learning_row(
-    iteration: int, plan: GamePlan, played: Played, hyper: Hyper, measured: Mapping[str, float]
+    iteration: int, plan: GamePlan, games: GameSummary, hyper: Hyper, update: Mapping[str, float]
 ) -> Row:
-    """Counts, coefficients, what the update measured, and the record against each opponent met."""
+    """The counts, coefficients, metrics of the update, and records against the opponents met."""
     row: Row = {
         "iteration": iteration,
         "games": len(plan.seeds),
-        "positions": played.positions,
+        "positions": games.positions,
         "train/learning_rate": hyper.learning_rate,
         "train/entropy_coef": hyper.entropy_coef,
         "train/temperature": hyper.temperature,
-        **measured,
+        **update,
     }
-    for opponent, record in records(plan, played.outcomes).items():
+    for opponent, record in records(plan, games.outcomes).items():
         row |= _record_row(opponent, record)
     return row
 
@@ -58,7 +58,7 @@ def _record_row(opponent: str, record: Record) -> Row:
 
 
 def evaluation_row(results: Sequence[MatchResult]) -> Row:
-    """What an evaluation found, and the mean win rate that the best checkpoint is chosen by."""
+    """The results of an evaluation, and the mean win rate that selects the best checkpoint."""
     row: Row = {}
     for result in results:
         row[f"eval/{result.opponent}/win_rate"] = result.win_rate
@@ -70,31 +70,31 @@ def evaluation_row(results: Sequence[MatchResult]) -> Row:
 
 
 def time_row(
-    *, seconds: float, waiting: float, learning: float, evaluation: float, played: Played
+    *, seconds: float, waiting: float, learning: float, evaluation: float, games: GameSummary
 ) -> Row:
-    """Everything that cannot be reproduced.
+    """The times of an iteration, which cannot be reproduced.
 
     Args:
-      seconds: of the whole iteration.
-      waiting: of them, spent waiting for games.
-      learning: of them, in the update.
-      evaluation: of them, in evaluating.
-      played: knows how long the generation took; with asynchronous generation that time overlaps
-        the iteration before.
+      seconds: wall-clock seconds of the whole iteration.
+      waiting: seconds of the iteration spent waiting for games.
+      learning: seconds of the iteration spent in the update.
+      evaluation: seconds of the iteration spent in the evaluation.
+      games: the games with the time of their generation. Asynchronous generation overlaps the
+        iteration before.
     """
     parts = {
         "waiting": waiting,
         "learning": learning,
         "evaluation": evaluation,
-        "generation": played.seconds["generation"],
-        "inference": played.seconds["inference"],
-        "simulation": played.seconds["simulation"],
+        "generation": games.seconds["generation"],
+        "inference": games.seconds["inference"],
+        "simulation": games.seconds["simulation"],
     }
     row: Row = {"time/stamp": datetime.now(UTC).isoformat(timespec="seconds")}
     row["time/seconds"] = seconds
     for name, value in parts.items():
         row[f"time/{name}_seconds"] = value
         row[f"time/{name}_share"] = value / seconds
-    row["time/games_per_second"] = len(played.outcomes) / seconds
-    row["time/positions_per_second"] = played.positions / seconds
+    row["time/games_per_second"] = len(games.outcomes) / seconds
+    row["time/positions_per_second"] = games.positions / seconds
     return row

@@ -1,4 +1,4 @@
-"""The opponent pool under the name that its users know; `train.games.pool` makes it."""
+"""The opponent pools, under the name that people import."""
 
 from train.games.pool import AdaptiveOpponentPool, OpponentPool
 

@@ -18,18 +18,18 @@ from eval.matches.players import as_player
 from train.config import Config, config_to_dict
 from train.games.rollout import Rollout
 from train.hosts.connected import HostError, Hosts
-from train.metric_rows import Played, Row
+from train.metric_rows import GameSummary, Row
 from train.runs.folder import RunFolder
 from train.runs.metrics import MetricsWriter
 from train.runs.steps import SavedState
 from train.runs.store import RunStore
 
 
-def gather_played(hosts: Hosts, rollout: Rollout) -> Played:
+def gather_played(hosts: Hosts, rollout: Rollout) -> GameSummary:
     """Puts together what every host has played."""
     own = (rollout.outcomes, rollout.positions, rollout.seconds)
     outcomes, positions, seconds = zip(*hosts.gather(own), strict=True)
-    return Played(
+    return GameSummary(
         np.concatenate(outcomes),
         sum(positions),
         {name: max(each[name] for each in seconds) for name in seconds[0]},

@@ -33,10 +33,10 @@ from train.display import Display
 from train.exploit import ExploitPatch
 from train.game_player import GamePlayer, Games, sampled_plies, temperature_of
 from train.games.generator import Generator
-from train.games.pool import AdaptiveOpponentPool, make_opponent_pool
+from train.games.pool import make_opponent_pool
 from train.hosts.connected import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals, Task
-from train.learning.learner import Learning
+from train.learning.learner import Learner
 from train.metric_rows import Row, evaluation_row, learning_row, time_row
 from train.runs.metrics import MetricsError, MetricsWriter
 from train.runs.start import Origin
@@ -59,7 +59,7 @@ class Trainer:
         origin: Origin,
         *,
         store: RunStore,
-        learning: Learning,
+        learner: Learner,
         generator: Generator,
         metrics: MetricsWriter,
         display: Display,
@@ -71,23 +71,33 @@ class Trainer:
         self._before_iteration = before_iteration or (lambda: None)
         self._hosts = hosts or Hosts()
         self._store = store
-        self._learning = learning
+        self._learner = learner
         self._generator = generator
         self._metrics = metrics
         self._display = display
         self._stop = stop
-        self._player = GamePlayer(config, learning, generator, store, self._hosts)
-        self._exploit = ExploitPatch(config, learning, self._player, store, stop, self._hosts)
+        self._player = GamePlayer(
+            generator,
+            learner.decider,
+            self._load_member,
+            num_games=config.games_per_iteration,
+            num_groups=config.groups,
+            python_agents=config.python_agents,
+            sampled_plies=sampled_plies(config),
+            host=self._hosts.index,
+            num_hosts=self._hosts.count,
+        )
+        self._exploit = ExploitPatch(config, learner, self._player, store, stop, self._hosts)
         self._games: Task[Games] | None = None
         # Of the exploiter that was trained since the last iteration; its row has them.
         self._exploit_seconds = 0.0
 
         #: The run after its last completed iteration, and the arrays that belong to it.
         self.state: RunState = origin.state
-        self._arrays = origin.arrays or learning.start(self._fresh_seed())
+        self._arrays = origin.arrays or learner.initial_arrays(self._fresh_seed())
         #: Of the evaluation of that iteration, if it had one.
         self._results: list[MatchResult] = []
-        self._learner = learning.state_of(self._arrays, origin.description)
+        self._learner_state = learner.state_of(self._arrays, origin.description)
         self._pool = make_opponent_pool(config, self.state.pool)
 
     def _fresh_seed(self) -> int:
@@ -132,7 +142,7 @@ class Trainer:
         It is left in the run's folder, where the same command finds it the next time.
         """
         iteration, params = self.state.iteration, self._arrays["learner"]["params"]
-        policy, games = self._learning.greedy(params), self._config.final_eval_games
+        policy, games = self._learner.greedy(params), self._config.final_eval_games
         try:
             results = self._evaluate(policy, games, FINAL_EVALUATION)
         except EvaluationError as error:
@@ -167,11 +177,11 @@ class Trainer:
                 self._games = self._begin_games(next_source, self._arrays["learner"]["params"])
 
         # Learning.
-        hyper, learner = self._hyper(iteration), self._learner
+        hyper, learner_state = self._hyper(iteration), self._learner_state
         seed = self._seed(UPDATE, iteration)
-        update = Task(lambda: self._learning.learn(learner, rollout, hyper, seed))
-        self._learner, measured = update.result(self._stop)
-        arrays = self._learning.arrays_of(self._learner)
+        update = Task(lambda: self._learner.learn(learner_state, rollout, hyper, seed))
+        self._learner_state, measured = update.result(self._stop)
+        arrays = self._learner.arrays_of(self._learner_state)
         if next_source is not None:
             arrays["acting"] = self._arrays["learner"]["params"]
         learned = time.perf_counter()
@@ -181,12 +191,10 @@ class Trainer:
         row |= {f"weight/{name}": share for name, share in self._pool.shares().items()}
         results: list[MatchResult] = []
         if iteration % config.eval_frequency == 0:
-            policy = self._learning.greedy(arrays["learner"]["params"])
+            policy = self._learner.greedy(arrays["learner"]["params"])
             results = self._evaluate(policy, config.eval_games, EVALUATION)
             row |= evaluation_row(results)
-            if isinstance(self._pool, AdaptiveOpponentPool):
-                named = {r.opponent: r.win_rate for r in results if r.opponent in self._pool.named}
-                self._pool.update_weights_from_win_rates(named)
+            self._pool.note_win_rates({result.opponent: result.win_rate for result in results})
         evaluated = time.perf_counter()
 
         # The state that a signal saves from here on.
@@ -199,7 +207,7 @@ class Trainer:
             waiting=waited - began,
             learning=learned - waited,
             evaluation=evaluated - learned,
-            played=played,
+            games=played,
         )
         row["time/workers_finished"] = self._generator.num_workers
         row["time/workers_replaced"] = self._generator.workers_replaced
@@ -298,6 +306,10 @@ class Trainer:
             return self.state.next_games, self._arrays["acting"]
         source = self._current_source(self.state.iteration + 1)
         return source, self._arrays["learner"]["params"]
+
+    def _load_member(self, policy_hash: str) -> Any:
+        policy = self._store.opponent(policy_hash)
+        return self._learner.member_params(policy, f"opponent {policy_hash}")
 
     def _begin_games(self, source: GameSource, acting_params: Any) -> Task[Games]:
         temperature = temperature_of(self._config, source.iteration, self.state.start_iteration)

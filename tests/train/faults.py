@@ -17,8 +17,8 @@ from typing import Any
 # Where each point lies: module, class or None, function, and whether the fault comes before or
 # after the function has done its work.
 POINTS = {
-    "generation": ("train.games.deciders", "Acting", "decide", "before"),
-    "learning": ("train.learning.learner", "Learning", "learn", "before"),
+    "generation": ("train.games.deciders", "NetworkDecider", "decide", "before"),
+    "learning": ("train.learning.ppo_learner", "PPOLearner", "learn", "before"),
     "evaluation": ("train.trainer", None, "evaluate", "before"),
     "before saving": ("train.runs.steps", "Checkpoints", "save", "before"),
     "saving": ("train.runs.steps", "Checkpoints", "save", "after"),

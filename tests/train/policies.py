@@ -32,8 +32,11 @@ class Decisions:
         return self._actions, self._log_probs
 
 
-class HashedActing:
-    """Stands in for `train.games.deciders.Acting`; `on_decide` is called before each decision."""
+class HashedDecider:
+    """A stand-in for `train.games.deciders.NetworkDecider`.
+
+    It calls `on_decide` with the number of the call before each decision.
+    """
 
     def __init__(self, on_decide=None):
         self.calls: list[tuple[int, int]] = []

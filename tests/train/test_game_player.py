@@ -1,4 +1,4 @@
-"""Who decides in an iteration's games, and what is recorded: plans, acting, whole rollouts."""
+"""An iteration's games: plans, the decisions of networks, whole rollouts."""
 
 from collections import Counter
 
@@ -10,10 +10,10 @@ from bb_jax import NetworkConfig, Policy, build_network, init_params, legal_mask
 from bb_sim import NUM_ACTIONS, OPPONENTS, GameBatch
 from bb_sim.arena import EXTERNAL, NO_DECISION
 from train.config import Config, OpponentConfig
-from train.games.deciders import ALL_PLIES, Acting, ActingSettings, WaitingGames
-from train.games.generator import generate_games_batched_by_opponent
-from train.games.plan import NO_TRAJECTORY, plan_games, records
-from train.games.pool import BOTH_SEATS, OpponentPool
+from train.game_player import generate_games_batched_by_opponent
+from train.games.deciders import ALL_PLIES, NetworkDecider, SamplingSettings, WaitingGames
+from train.games.plan import BOTH_SEATS, NO_TRAJECTORY, plan_games, records
+from train.games.pool import OpponentPool
 from train.games.worker import FIRST_PYTHON_AGENT
 
 CONFIG = NetworkConfig(kind="mlp", hidden_layers=(16,), dropout=0.3)
@@ -114,7 +114,7 @@ def test_a_plan_depends_on_its_seed_alone():
 
 
 # ---------------------------------------------------------------------------------------
-# Acting
+# Decisions
 # ---------------------------------------------------------------------------------------
 
 
@@ -130,9 +130,9 @@ class CountedStep:
         return self._step(parameters, observations, key, temperature, sampled_plies)
 
 
-def make_acting(step, temperature=0.7, sampled_plies=ALL_PLIES, seed=(5,)):
-    settings = ActingSettings(seed, temperature, sampled_plies)
-    return Acting(step, params(0), [params(1), params(2)], settings)
+def make_decider(step, temperature=0.7, sampled_plies=ALL_PLIES, seed=(5,)):
+    settings = SamplingSettings(seed, temperature, sampled_plies)
+    return NetworkDecider(step, params(0), [params(1), params(2)], settings)
 
 
 def waiting(group, ply, observations, deciders):
@@ -154,8 +154,8 @@ def test_each_network_decides_in_its_own_slots_by_one_pass(observations):
     deciders = np.array([0, 1, 2, NO_DECISION, FIRST_PYTHON_AGENT] * 40, np.uint8)
     step = CountedStep()
     # So cold that the best action is as good as certain.
-    acting = make_acting(step, temperature=1e-3)
-    actions, log_probs = acting.decide(waiting(0, 4, observations, deciders)).result()
+    decider = make_decider(step, temperature=1e-3)
+    actions, log_probs = decider.decide(waiting(0, 4, observations, deciders)).result()
     # The learner's pass is over all slots, a member's over its padded own.
     assert [rows for rows, _ in step.calls] == [200, 64, 64]
     assert len({key for _, key in step.calls}) == 3
@@ -171,27 +171,27 @@ def test_each_network_decides_in_its_own_slots_by_one_pass(observations):
 
 def test_a_network_that_does_not_decide_costs_nothing(observations):
     step = CountedStep()
-    acting = make_acting(step)
+    decider = make_decider(step)
     for deciders, passes in (([2] * 200, [256]), ([0] * 200, [200]), ([NO_DECISION] * 200, [])):
         step.calls.clear()
-        acting.decide(waiting(0, 0, observations, np.array(deciders, np.uint8))).result()
+        decider.decide(waiting(0, 0, observations, np.array(deciders, np.uint8))).result()
         # Padding never exceeds the slots.
         assert [rows for rows, _ in step.calls] == [min(rows, 200) for rows in passes]
 
 
 def test_choices_depend_on_the_group_and_the_ply_and_not_on_who_else_waits(observations):
-    acting = make_acting(CountedStep())
+    decider = make_decider(CountedStep())
     everybody = np.zeros(200, np.uint8)
-    actions, log_probs = acting.decide(waiting(1, 2, observations, everybody)).result()
+    actions, log_probs = decider.decide(waiting(1, 2, observations, everybody)).result()
     half = np.where(np.arange(200) % 2, 0, NO_DECISION).astype(np.uint8)
-    again, log_probs_again = acting.decide(waiting(1, 2, observations, half)).result()
+    again, log_probs_again = decider.decide(waiting(1, 2, observations, half)).result()
     assert np.array_equal(actions[1::2], again[1::2])
     assert np.array_equal(log_probs[1::2], log_probs_again[1::2])
     for group, ply in ((1, 3), (2, 2)):
-        other, _ = acting.decide(waiting(group, ply, observations, everybody)).result()
+        other, _ = decider.decide(waiting(group, ply, observations, everybody)).result()
         assert not np.array_equal(actions, other)
     other, _ = (
-        make_acting(CountedStep(), seed=(6,))
+        make_decider(CountedStep(), seed=(6,))
         .decide(waiting(1, 2, observations, everybody))
         .result()
     )
@@ -203,14 +203,14 @@ def test_from_a_move_on_the_best_action_is_played(observations):
     logits = log_softmax(params(0), observations, 1.0)
     # These positions are of turn 7, the eighth move of a game.
     best, log_probs = (
-        make_acting(CountedStep(), sampled_plies=7)
+        make_decider(CountedStep(), sampled_plies=7)
         .decide(waiting(0, 0, observations, everybody))
         .result()
     )
     assert (logits[np.arange(200), best] >= logits.max(axis=1) - 1e-4).all()
     assert (log_probs == 0).all()
     sampled, log_probs = (
-        make_acting(CountedStep(), sampled_plies=8)
+        make_decider(CountedStep(), sampled_plies=8)
         .decide(waiting(0, 0, observations, everybody))
         .result()
     )

@@ -1,4 +1,7 @@
-"""Who decides for the waiting games of a group: the learner and the checkpoint opponents."""
+"""The networks that decide in an iteration's games: the learner and the checkpoint opponents.
+
+`S` denotes the slots of a group.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ import numpy as np
 
 from train.games.rollout import Rollout
 
-# Batches of checkpoint opponents are padded to a power of four from here on: few compiled shapes.
+# Batches of checkpoint opponents are padded to this size times a power of four, so that few shapes
+# are compiled.
 _SMALLEST_BATCH = 64
 
-# A game has 24 plies: sampling for this many is sampling always.
+# A game has 24 plies: `sampled_plies` of this many samples every action.
 ALL_PLIES = 24
 
-# See `bb_jax.make_policy_step`; the expert's step gives an ExpertChoice instead.
+# See `bb_jax.make_policy_step`. The expert's step returns an ExpertChoice instead.
 PolicyStep = Callable[[Any, Any, Any, Any, Any], Any]
 
 
@@ -29,10 +33,15 @@ def _padded_size(rows: int, largest: int) -> int:
 
 
 @dataclass(frozen=True)
-class ActingSettings:
-    """How networks choose: sampling at `temperature` for `sampled_plies` plies, then greedily.
+class SamplingSettings:
+    """How networks choose actions in an iteration's games.
 
-    `first_group` is the number that this host's group 0 has among those of all hosts.
+    Attributes:
+      seed: integers that all random choices depend on.
+      temperature: the sampling temperature.
+      sampled_plies: plies of a game whose actions are sampled; the best action is played after
+        them.
+      first_group: the index of this host's first group among the groups of all hosts.
     """
 
     seed: tuple[int, ...]
@@ -41,47 +50,48 @@ class ActingSettings:
     first_group: int = 0
 
 
-# A pass under way on the device: waits for it, and returns actions and log-probabilities by row.
-Pass = Callable[[], tuple[np.ndarray, np.ndarray]]
+# A forward pass that runs on the device. The call waits for it and returns actions uint8 [B] and
+# log-probabilities float32 [B], by row.
+PendingPass = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
 class PendingDecisions:
-    """Forward passes under way on the device for one group."""
+    """One group's forward passes that run on the device."""
 
     def __init__(self, num_slots: int):
         self._num_slots = num_slots
-        self._parts: list[tuple[np.ndarray | None, Pass]] = []
+        self._parts: list[tuple[np.ndarray | None, PendingPass]] = []
 
-    def add(self, slots: np.ndarray | None, under_way: Pass) -> None:
-        """Adds a pass whose first rows belong to `slots` (None: all slots)."""
-        self._parts.append((slots, under_way))
+    def add(self, slots: np.ndarray | None, pending: PendingPass) -> None:
+        """Adds a pass whose first rows belong to `slots`; None means all slots."""
+        self._parts.append((slots, pending))
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Waits; returns actions uint8 [S] and log-probabilities float32 [S]."""
+        """Waits for the passes; returns actions uint8 [S] and log-probabilities float32 [S]."""
         actions = np.zeros(self._num_slots, np.uint8)
         log_probs = np.zeros(self._num_slots, np.float32)
-        for slots, under_way in self._parts:
-            of_row, log_prob_of_row = under_way()
+        for slots, pending in self._parts:
+            row_actions, row_log_probs = pending()
             if slots is None:
-                actions[:], log_probs[:] = of_row, log_prob_of_row
+                actions[:], log_probs[:] = row_actions, row_log_probs
             else:
-                actions[slots] = of_row[: len(slots)]
-                log_probs[slots] = log_prob_of_row[: len(slots)]
+                actions[slots] = row_actions[: len(slots)]
+                log_probs[slots] = row_log_probs[: len(slots)]
         return actions, log_probs
 
 
 @dataclass(frozen=True)
 class WaitingGames:
-    """The games of a group that wait for decisions; S denotes its slots.
+    """A group's games that wait for decisions.
 
     Attributes:
-      group: index of the group.
-      ply: how many times this group has been answered already; with `group`, the seed of its
-        random choices.
-      observations: uint8 [S, 19]; must not change until the decisions are read, since a CPU device
-        may read the buffer itself.
+      group: the group's index.
+      ply: how many times the group has been answered before. Random choices are seeded by it and
+        by the group.
+      observations: uint8 [S, 19]. The array must not change until the decisions are read, because
+        a CPU device may use the buffer itself.
       deciders: uint8 [S], the external policy that decides in each slot.
-      games: int32 [S], the iteration's game in each slot.
+      games: int32 [S], the index of each slot's game in the plan.
     """
 
     group: int
@@ -91,12 +101,13 @@ class WaitingGames:
     games: np.ndarray
 
 
-class Acting:
-    """The networks that decide in one iteration's games.
+class NetworkDecider:
+    """The policies of networks, which decide in one iteration's games.
 
-    External policy 0 is the learner, 1 + m is member m. A pass of the learner is always over all
-    slots of a group, so that a row's result does not depend on which rows wait; each member costs
-    at most one pass a ply, over its own rows padded to one of a few sizes.
+    External policy 0 is the learner, and 1 + m is member m of the checkpoint opponents. The
+    learner's pass always has all slots of a group as rows, so that a row's result does not depend
+    on which slots wait. A member needs at most one pass a ply. It has the member's own rows, padded
+    to one of a few sizes.
     """
 
     def __init__(
@@ -104,8 +115,16 @@ class Acting:
         policy_step: PolicyStep,
         learner: Any,
         members: Sequence[Any],
-        settings: ActingSettings,
+        settings: SamplingSettings,
     ):
+        """Places nothing: all parameters are where `policy_step` uses them.
+
+        Args:
+          policy_step: the compiled policy, for any number of rows.
+          learner: the learner's parameters.
+          members: the parameters of the checkpoint opponents.
+          settings: how actions are chosen.
+        """
         self._policy_step = policy_step
         self._learner = learner
         self._members = members
@@ -132,18 +151,18 @@ class Acting:
         return pending
 
     def complete(self, rollout: Rollout) -> Rollout:
-        """The rollout of the iteration's games, with what was noted about the decisions."""
+        """Adds to the rollout of the games what this decider has recorded."""
         return rollout
 
-    def _learner_pass(self, waiting: WaitingGames) -> Pass:
+    def _learner_pass(self, waiting: WaitingGames) -> PendingPass:
         return self._pass(self._learner, waiting.observations, self._key(waiting, 0))
 
     def _key(self, waiting: WaitingGames, policy: int) -> np.ndarray:
-        """uint32 [2], for the random choices of a policy."""
+        """The key of a policy's random choices, uint32 [2]."""
         entropy = [*self._seed, self._first_group + waiting.group, waiting.ply, policy]
         return np.random.SeedSequence(entropy).generate_state(2)
 
-    def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> Pass:
+    def _pass(self, params: Any, rows: np.ndarray, key: np.ndarray) -> PendingPass:
         packed = self._policy_step(params, rows, key, self._temperature, self._sampled_plies)
 
         def result() -> tuple[np.ndarray, np.ndarray]:

@@ -1,39 +1,135 @@
-"""The games of one iteration as the workers need them: seeds, controllers, trajectories, groups."""
+"""The plan of an iteration's games: opponents, seats, seeds, controllers, trajectories, groups.
+
+`G` denotes games.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bb_sim import OPPONENTS
 from train.config import Config
-from train.games.pool import (
-    BOTH_SEATS,
-    CHECKPOINT_PREFIX,
-    SELF_PLAY,
-    assign_games,
-    split_into_groups,
-)
+from train.games.pool import CHECKPOINT_PREFIX, SELF_PLAY
 from train.games.worker import FIRST_PYTHON_AGENT, external
 
 LEARNER = 0
+BOTH_SEATS = 2
 NO_TRAJECTORY = -1
+
+
+# ---------------------------------------------------------------------------------------------
+# Opponents and seats
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """The opponent and the learner's seat in each of G games.
+
+    Attributes:
+      keys: keys of the opponents; "self" is the first.
+      opponent_index: int32 [G], index into `keys`.
+      learner_seat: uint8 [G], the learner's seat (0 or 1), or BOTH_SEATS in self-play.
+    """
+
+    keys: tuple[str, ...]
+    opponent_index: NDArray[np.int32]
+    learner_seat: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """The number of games, G."""
+        return len(self.opponent_index)
+
+    def take(self, games: NDArray[np.integer[Any]]) -> Assignment:
+        """Selects the games with the given indices, in the order of the indices."""
+        return Assignment(self.keys, self.opponent_index[games], self.learner_seat[games])
+
+
+def assign_games(
+    shares: Mapping[str, float], num_games: int, rng: np.random.Generator
+) -> Assignment:
+    """Gives every game its opponent and the learner's seat.
+
+    Opponents get whole numbers of games by largest remainder; ties go to the earlier key. Against
+    each opponent the learner plays each seat in half of the games; where their number is odd, the
+    last game's seat is random. Self-play games come first, because they last the longest: both
+    seats wait for the network. The other games follow in random order.
+
+    Args:
+      shares: the fraction of the games for each opponent, non-negative, summing to 1.
+      num_games: the number of games, G.
+      rng: draws the seats of odd games and the order.
+
+    Raises:
+      ValueError: a share is negative, or they do not sum to 1 within 1e-6.
+    """
+    keys = (SELF_PLAY, *(key for key in shares if key != SELF_PLAY))
+    counts = _whole_counts([shares.get(key, 0.0) for key in keys], num_games)
+    opponent_index = np.repeat(np.arange(len(keys), dtype=np.int32), counts)
+    learner_seat = np.full(num_games, BOTH_SEATS, dtype=np.uint8)
+    stop = num_self_play = counts[0]
+    for count in counts[1:]:
+        start, stop = stop, stop + count
+        seats = np.arange(count) % 2
+        if count % 2:
+            seats[-1] = rng.integers(2)
+        learner_seat[start:stop] = seats
+    order = np.arange(num_games)
+    order[num_self_play:] = num_self_play + rng.permutation(num_games - num_self_play)
+    return Assignment(keys, opponent_index[order], learner_seat[order])
+
+
+def split_into_groups(assignment: Assignment, num_groups: int) -> list[NDArray[np.int32]]:
+    """Splits the games into groups of the same composition.
+
+    Two groups differ by at most one game: in all, against each opponent, and in each seat against
+    each opponent.
+
+    Returns:
+      For each group the indices of its games in the assignment, int32, ascending. The long games
+      come first, as they do in the assignment.
+    """
+    dealt = np.lexsort((assignment.learner_seat, assignment.opponent_index))
+    return [np.sort(dealt[group::num_groups]).astype(np.int32) for group in range(num_groups)]
+
+
+def _whole_counts(shares: Sequence[float], num_games: int) -> list[int]:
+    """Splits `num_games` in the proportions `shares` into whole numbers, by largest remainder."""
+    total = math.fsum(shares)
+    if not abs(total - 1.0) <= 1e-6 or min(shares) < 0:
+        raise ValueError(f"shares of the games must be non-negative and sum to 1, not {shares!r}")
+    quotas = [share / total * num_games for share in shares]
+    counts = [math.floor(quota) for quota in quotas]
+    by_remainder = sorted(range(len(quotas)), key=lambda index: counts[index] - quotas[index])
+    for index in by_remainder[: num_games - sum(counts)]:
+        counts[index] += 1
+    return counts
+
+
+# ---------------------------------------------------------------------------------------------
+# The plan
+# ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class GamePlan:
-    """G games, in the order of their groups.
+    """The plan of G games, in the order of their groups.
 
     Attributes:
       opponents: keys of the opponents.
       opponent_index: int32 [G], index into `opponents`.
-      learner_seat: uint8 [G], 0 or 1, BOTH_SEATS in self-play.
-      seeds: uint64 [G].
-      controllers: uint8 [G, 2], the arena's controller of each seat.
-      trajectories: int32 [G, 2], the rollout's trajectory of each seat, NO_TRAJECTORY for none.
-      group_bounds: int64 [groups + 1], the games of group g are those from bound g to bound g + 1.
+      learner_seat: uint8 [G], 0 or 1, or BOTH_SEATS in self-play.
+      seeds: uint64 [G], the seed of each game.
+      controllers: uint8 [G, 2], the arena's controller code of each seat.
+      trajectories: int32 [G, 2], the index of each seat's trajectory in the rollout, NO_TRAJECTORY
+        for seats that the learner does not play.
+      group_bounds: int64 [groups + 1]; group g has the games from bound g up to bound g + 1.
     """
 
     opponents: tuple[str, ...]
@@ -43,6 +139,11 @@ class GamePlan:
     controllers: np.ndarray
     trajectories: np.ndarray
     group_bounds: np.ndarray
+
+    @property
+    def num_trajectories(self) -> int:
+        """The number of trajectories, N."""
+        return int(np.count_nonzero(self.trajectories != NO_TRAJECTORY))
 
 
 def plan_games(
@@ -54,15 +155,15 @@ def plan_games(
     python_agents: Sequence[str],
     seed: Sequence[int],
 ) -> GamePlan:
-    """Gives every game of an iteration its opponent, seat, deal and place in the rollout.
+    """Plans the games of an iteration.
 
     Args:
-      shares: part of the games for each opponent key, summing to 1.
-      num_games: G.
-      num_groups: groups of equal size up to one game.
+      shares: the fraction of the games for each opponent key, summing to 1.
+      num_games: the number of games, G.
+      num_groups: the number of groups; their sizes differ by at most one game.
       members: hashes of the checkpoint opponents; member m is external policy 1 + m.
       python_agents: names of the Python agents, in the workers' order.
-      seed: integers that the iteration's random choices and deals depend on alone.
+      seed: integers; the plan depends on them and the other arguments alone.
     """
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     assignment = assign_games(shares, num_games, rng)
@@ -101,22 +202,27 @@ def _controller(key: str, members: Sequence[str], python_agents: Sequence[str]) 
     return external(FIRST_PYTHON_AGENT + python_agents.index(key))
 
 
+# ---------------------------------------------------------------------------------------------
+# Several hosts
+# ---------------------------------------------------------------------------------------------
+
+
 def groups_of_host(num_groups: int, host: int, hosts: int) -> range:
-    """The groups that one of several hosts plays: as many as the others, up to one."""
+    """The groups that host number `host` plays; hosts differ by at most one group."""
     return range(num_groups * host // hosts, num_groups * (host + 1) // hosts)
 
 
 def games_of_host(num_games: int, num_groups: int, host: int, hosts: int) -> int:
-    """The games in the groups of one of several hosts (`split_into_groups` deals them out)."""
+    """The number of games in a host's groups; see `split_into_groups`."""
     groups = groups_of_host(num_groups, host, hosts)
     return sum(-(-(num_games - group) // num_groups) for group in groups)
 
 
 def share_of_host(plan: GamePlan, host: int, hosts: int) -> GamePlan:
-    """The games of a plan that one of several hosts plays, with a rollout of their own.
+    """The part of a plan that one host plays, with its trajectories numbered from 0.
 
-    Its trajectories are those of the whole plan in the same order: the rollouts of all hosts, one
-    after the other, are the rollout that one host alone would have made.
+    The order of trajectories is that of the whole plan. The rollouts of all hosts, concatenated,
+    are the rollout of a host that plays alone.
     """
     groups = groups_of_host(len(plan.group_bounds) - 1, host, hosts)
     bounds = plan.group_bounds[groups.start : groups.stop + 1]
@@ -136,7 +242,7 @@ def share_of_host(plan: GamePlan, host: int, hosts: int) -> GamePlan:
 
 
 def host_trajectories(config: Config, hosts: int) -> int:
-    """Most trajectories that one of several hosts can have in an iteration: one number for all."""
+    """An upper bound on each host's trajectories in an iteration, the same for all hosts."""
     if hosts == 1:
         return config.max_trajectories
     self_play = config.max_trajectories - config.games_per_iteration
@@ -145,9 +251,14 @@ def host_trajectories(config: Config, hosts: int) -> int:
     return -(-config.groups // hosts) * (games_of_group + self_play_of_group)
 
 
+# ---------------------------------------------------------------------------------------------
+# Results
+# ---------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Record:
-    """Games against one opponent, from the learner's side."""
+    """The learner's results against one opponent."""
 
     games: int
     wins: int
@@ -160,10 +271,10 @@ class Record:
 
 
 def records(plan: GamePlan, outcomes: np.ndarray) -> dict[str, Record]:
-    """The learner's record against each opponent met; games against itself are left out.
+    """The learner's record against each opponent it met, without self-play.
 
     Args:
-      plan: the games.
+      plan: the plan of the games.
       outcomes: int8 [G], +1, 0 or -1 for seat 0.
     """
     result = {}

@@ -1,30 +1,22 @@
-"""Who the learner plays against: the pool of opponents, their shares, an iteration's games.
+"""The pool of opponents, and the share of the games that each of them gets.
 
 An opponent is named by a key: "self" for self-play, "checkpoint:<hash>" for a past checkpoint or
-an exploiter, and the name itself for a named opponent (one of the simulator's ten or a Python
+an exploiter, and the name itself for a named opponent (one of the simulator's ten, or a Python
 agent "package.module:Class").
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from train.config import Config, OpponentConfig
 
 SELF_PLAY = "self"
 CHECKPOINT_PREFIX = "checkpoint:"
-BOTH_SEATS = 2
 
 UNKNOWN_RAW_WEIGHT = 0.5
-
-
-# ---------------------------------------------------------------------------------------------
-# Pools
-# ---------------------------------------------------------------------------------------------
 
 
 class OpponentPool:
@@ -40,10 +32,11 @@ class OpponentPool:
         """Makes a pool without checkpoints.
 
         Args:
-          opponent_config: the shares.
+          opponent_config: the configured shares.
           named: the named opponents; those other than "random" share `heuristic_weight`.
-          max_checkpoints: most past checkpoints kept, by default the configuration's.
-          max_exploiters: most exploiters kept beside them.
+          max_checkpoints: the largest number of past checkpoints kept, by default the one in
+            `opponent_config`.
+          max_exploiters: the largest number of exploiters kept beside them.
         """
         self.opponent_config = opponent_config
         self.named = tuple(named)
@@ -66,21 +59,29 @@ class OpponentPool:
         return tuple(self._exploiters)
 
     def add_checkpoint(self, policy_hash: str) -> None:
-        """Adds a past checkpoint as the newest; the oldest leaves where there are too many."""
+        """Adds a past checkpoint as the newest; drops the oldest beyond `max_checkpoints`."""
         _append(self._members, policy_hash, self.max_checkpoints)
 
     def add_exploiter(self, policy_hash: str) -> None:
-        """Adds an exploiter as the newest; the oldest leaves where there are too many."""
+        """Adds an exploiter as the newest; drops the oldest beyond `max_exploiters`."""
         _append(self._exploiters, policy_hash, self.max_exploiters)
 
+    def note_win_rates(self, win_rates: Mapping[str, float]) -> None:
+        """Takes note of an evaluation; shares that are fixed ignore it.
+
+        Args:
+          win_rates: the win rate against each opponent evaluated, a fraction from 0 to 1. The
+            opponents need not be in the pool.
+        """
+
     def shares(self) -> dict[str, float]:
-        """The part of the games that each opponent gets: positive ones only, summing to 1.
+        """The fraction of the games that each opponent gets; all positive, summing to 1.
 
         Fixed opponents, past checkpoints and exploiters share `checkpoint_weight` equally. A share
-        with nothing to play against goes to self-play.
+        with nobody to play against goes to self-play.
         """
         weights = self._named_shares()
-        # A hash may be member and exploiter at once: it is one opponent.
+        # A policy that is both a past checkpoint and an exploiter counts once.
         policies = tuple(dict.fromkeys(self._fixed + self._members + self._exploiters))
         for policy_hash in policies:
             share = self.opponent_config.checkpoint_weight / len(policies)
@@ -95,12 +96,12 @@ class OpponentPool:
         return {key: share / total for key, share in shares.items() if share > 0}
 
     def hashes(self) -> tuple[str, ...]:
-        """Hashes of the policies that games are played against."""
+        """Hashes of the policies that the pool plays against."""
         keys = (key for key in self.shares() if key.startswith(CHECKPOINT_PREFIX))
         return tuple(key.removeprefix(CHECKPOINT_PREFIX) for key in keys)
 
     def state_dict(self) -> dict[str, Any]:
-        """What changes during a run, as JSON-able values from which it is restored exactly."""
+        """The state that changes during a run, as JSON-able values."""
         return {
             "fixed": list(self._fixed),
             "members": list(self._members),
@@ -117,13 +118,23 @@ class OpponentPool:
         max_exploiters: int = 3,
         **options: Any,
     ) -> Self:
-        """The pool whose `state_dict()` was `state`; the other arguments are the constructor's."""
+        """Restores the pool whose `state_dict()` was `state`.
+
+        Args:
+          state: the state; the other arguments are the constructor's.
+
+        Raises:
+          ValueError: `state` holds a win rate against an opponent that is not in `named`.
+        """
         pool = cls(opponent_config, named, max_checkpoints, max_exploiters, **options)
-        pool.adopt_policies(state)
+        pool._restore(state)
         return pool
 
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.adopt_policies(state)
+
     def adopt_policies(self, state: Mapping[str, Any]) -> None:
-        """Takes the policies of a pool's state, oldest first."""
+        """Adds the policies in another pool's `state_dict()`, oldest first."""
         self._fixed = list(state.get("fixed", ()))
         for policy_hash in state["members"]:
             self.add_checkpoint(policy_hash)
@@ -131,7 +142,7 @@ class OpponentPool:
             self.add_exploiter(policy_hash)
 
     def _total_named_share(self) -> float:
-        """The part of `random_weight + heuristic_weight` that has somebody to play against."""
+        """The part of `random_weight + heuristic_weight` that has an opponent to play against."""
         has_random = "random" in self.named
         has_others = len(self.named) > int(has_random)
         config = self.opponent_config
@@ -148,9 +159,9 @@ class OpponentPool:
 
 
 class AdaptiveOpponentPool(OpponentPool):
-    """A pool that plays more against the named opponents it wins less often against.
+    """A pool that gives more games to the named opponents that the learner beats less often.
 
-    The raw weight of an opponent is max(1 - win rate, minimum), 0.5 where it was never evaluated.
+    The raw weight of an opponent is max(1 - win rate, minimum), or 0.5 before its first evaluation.
     Normalised over all named opponents, the raw weights share out
     `random_weight + heuristic_weight`. Before the first evaluation the configured shares hold.
     """
@@ -165,19 +176,34 @@ class AdaptiveOpponentPool(OpponentPool):
         max_exploiters: int = 3,
         min_weight: float | None = None,
     ) -> None:
-        """As `OpponentPool`; `min_weight` is the least raw weight, by default `MIN_WEIGHT`."""
+        """Makes a pool; see `OpponentPool`.
+
+        Args:
+          opponent_config: the configured shares.
+          named: the named opponents.
+          max_checkpoints: the largest number of past checkpoints kept.
+          max_exploiters: the largest number of exploiters kept.
+          min_weight: the smallest raw weight, by default `MIN_WEIGHT`.
+        """
         super().__init__(opponent_config, named, max_checkpoints, max_exploiters)
         self.min_weight = self.MIN_WEIGHT if min_weight is None else min_weight
         self._win_rates: dict[str, float] = {}
 
-    def update_weights_from_win_rates(self, win_rates: Mapping[str, float]) -> None:
-        """Takes the win rates, fractions from 0 to 1, of an evaluation.
+    def note_win_rates(self, win_rates: Mapping[str, float]) -> None:
+        """Updates the weights of the pool's named opponents; ignores all others."""
+        known = {name: rate for name, rate in win_rates.items() if name in self.named}
+        self.update_weights_from_win_rates(known)
 
-        An opponent absent from `win_rates` keeps its last weight.
+    def update_weights_from_win_rates(self, win_rates: Mapping[str, float]) -> None:
+        """Updates the weights from an evaluation.
+
+        Args:
+          win_rates: the win rate against each opponent, a fraction from 0 to 1. An opponent that
+            is absent keeps its last weight.
 
         Raises:
           ValueError: a name is not one of the pool's named opponents, or a rate is outside
-            [0, 1]; nothing has changed then.
+            [0, 1]. The weights are unchanged then.
         """
         for name, rate in win_rates.items():
             if name not in self.named:
@@ -199,7 +225,7 @@ class AdaptiveOpponentPool(OpponentPool):
         }
 
     def weights(self) -> dict[str, float]:
-        """Each named opponent's part of the games against named opponents, summing to 1."""
+        """Each named opponent's fraction of the games against named opponents, summing to 1."""
         raw = self.raw_weights()
         if not self._win_rates:
             configured = super()._named_shares()
@@ -209,29 +235,12 @@ class AdaptiveOpponentPool(OpponentPool):
         return {name: weight / total for name, weight in raw.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """As `OpponentPool.state_dict`, with the last win rate against each named opponent."""
+        """The state of `OpponentPool`, and the last win rate against each named opponent."""
         return {**super().state_dict(), "win_rates": dict(self._win_rates)}
 
-    @classmethod
-    def from_state_dict(
-        cls,
-        state: Mapping[str, Any],
-        opponent_config: OpponentConfig,
-        named: Sequence[str],
-        max_checkpoints: int | None = None,
-        max_exploiters: int = 3,
-        **options: Any,
-    ) -> Self:
-        """The pool whose `state_dict()` was `state`; the other arguments are the constructor's.
-
-        Raises:
-          ValueError: `state` holds a win rate against an opponent that is not in `named`.
-        """
-        pool = super().from_state_dict(
-            state, opponent_config, named, max_checkpoints, max_exploiters, **options
-        )
-        pool.update_weights_from_win_rates(state["win_rates"])
-        return pool
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        self.update_weights_from_win_rates(state["win_rates"])
 
     def _total_named_share(self) -> float:
         if not self._win_rates:
@@ -246,7 +255,7 @@ class AdaptiveOpponentPool(OpponentPool):
 
 
 def make_opponent_pool(config: Config, state: Mapping[str, Any] | None = None) -> OpponentPool:
-    """The pool that a configuration asks for, restored from `state` where one is given.
+    """Makes the pool of a configuration, restored from `state` if given.
 
     Without `use_opponent_pool` all games are self-play.
     """
@@ -268,92 +277,3 @@ def _append(hashes: list[str], policy_hash: str, most: int) -> None:
         hashes.remove(policy_hash)
     hashes.append(policy_hash)
     del hashes[: max(len(hashes) - most, 0)]
-
-
-# ---------------------------------------------------------------------------------------------
-# The games of an iteration
-# ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Assignment:
-    """Opponent and seat for each of G games.
-
-    Attributes:
-      keys: the opponents; "self" is the first.
-      opponent_index: int32 [G], index into `keys`.
-      learner_seat: uint8 [G], the seat (0 or 1) that the learner plays, BOTH_SEATS in self-play.
-    """
-
-    keys: tuple[str, ...]
-    opponent_index: NDArray[np.int32]
-    learner_seat: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        """The number of games, G."""
-        return len(self.opponent_index)
-
-    def take(self, games: NDArray[np.integer[Any]]) -> "Assignment":
-        """The part of the assignment with the games of the given indices, in their order."""
-        return Assignment(self.keys, self.opponent_index[games], self.learner_seat[games])
-
-
-def assign_games(
-    shares: Mapping[str, float], num_games: int, rng: np.random.Generator
-) -> Assignment:
-    """Gives every game its opponent and the learner's seat.
-
-    Opponents get whole numbers of games by largest remainder (ties go to the earlier key), and
-    the learner plays each seat in half of the games against an opponent, the odd one in a random
-    seat. Self-play games come first, because with decisions in both seats they last the longest;
-    the others follow in random order.
-
-    Args:
-      shares: part of the games for each opponent, non-negative, summing to 1.
-      num_games: the number of games, G.
-      rng: draws the odd seats and the order.
-
-    Raises:
-      ValueError: a share is negative, or they do not sum to 1 within 1e-6.
-    """
-    keys = (SELF_PLAY, *(key for key in shares if key != SELF_PLAY))
-    counts = _whole_counts([shares.get(key, 0.0) for key in keys], num_games)
-    opponent_index = np.repeat(np.arange(len(keys), dtype=np.int32), counts)
-    learner_seat = np.full(num_games, BOTH_SEATS, dtype=np.uint8)
-    stop = num_self_play = counts[0]
-    for count in counts[1:]:
-        start, stop = stop, stop + count
-        seats = np.arange(count) % 2
-        if count % 2:
-            seats[-1] = rng.integers(2)
-        learner_seat[start:stop] = seats
-    order = np.arange(num_games)
-    order[num_self_play:] = num_self_play + rng.permutation(num_games - num_self_play)
-    return Assignment(keys, opponent_index[order], learner_seat[order])
-
-
-def split_into_groups(assignment: Assignment, num_groups: int) -> list[NDArray[np.int32]]:
-    """Splits the games into groups that each get their part of every opponent and seat.
-
-    The numbers of games of two groups differ by at most one, and so do their numbers of games
-    against each opponent, and in each seat against it.
-
-    Returns:
-      For each group the indices of its games in the assignment, int32, ascending: in the
-      assignment's order, which puts the long games first.
-    """
-    dealt = np.lexsort((assignment.learner_seat, assignment.opponent_index))
-    return [np.sort(dealt[group::num_groups]).astype(np.int32) for group in range(num_groups)]
-
-
-def _whole_counts(shares: Sequence[float], num_games: int) -> list[int]:
-    """Whole numbers in the proportion of `shares`, summing to `num_games`, by largest remainder."""
-    total = math.fsum(shares)
-    if not abs(total - 1.0) <= 1e-6 or min(shares) < 0:
-        raise ValueError(f"shares of the games must be non-negative and sum to 1, not {shares!r}")
-    quotas = [share / total * num_games for share in shares]
-    counts = [math.floor(quota) for quota in quotas]
-    by_remainder = sorted(range(len(quotas)), key=lambda index: counts[index] - quotas[index])
-    for index in by_remainder[: num_games - sum(counts)]:
-        counts[index] += 1
-    return counts

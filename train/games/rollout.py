@@ -1,4 +1,8 @@
-"""What one iteration's games leave behind for the learner."""
+"""The rollout of an iteration's games: decisions, rewards and results.
+
+`G` denotes games, `N` trajectories (the learner's seat in one game), `T` = 12 decisions of a
+trajectory.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ExpertRecord:
-    """What the expert thought of the decisions of a rollout.
-
-    N denotes trajectories, T = 12 decisions; entries beyond a trajectory's length mean nothing.
+    """The expert's assessment of a rollout's decisions; padding entries are arbitrary.
 
     Attributes:
-      best: bool [N, T], whether the action played was the expert's best.
-      values: float32 [N, T, 2], of its best action.
-      played_values: float32 [N, T, 2], of the action played.
-      policy: float16 [N, T, 33], what the policy is drawn to.
+      best: bool [N, T], whether the action played was the expert's best action.
+      values: float32 [N, T, 2], outcome and margin values of the best action.
+      played_values: float32 [N, T, 2], outcome and margin values of the action played.
+      policy: float16 [N, T, 33], the target of the policy.
     """
 
     best: np.ndarray
@@ -28,21 +30,19 @@ class ExpertRecord:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What one iteration's games leave behind; owned by the caller.
-
-    N denotes trajectories (a learner's seat in one game), T = 12 its decisions, G games.
+    """The rollout of an iteration's games; its arrays are its own.
 
     Attributes:
       observations: uint8 [N, T, 19].
       actions: uint8 [N, T].
-      log_probs: float32 [N, T], log-probability of the action under the policy that acted.
-      lengths: int32 [N], 0 for padding.
-      rewards: float32 [N, 2], paid at the last decision: outcome, and margin.
-      margins: int8 [G], of seat 0.
+      log_probs: float32 [N, T], the action's log-probability under the behaviour policy.
+      lengths: int32 [N], the number of decisions; 0 for padding.
+      rewards: float32 [N, 2], outcome and margin, paid at the last decision.
+      margins: int8 [G], the margin of seat 0.
       outcomes: int8 [G], +1, 0 or -1 for seat 0.
-      expert: what the expert thought of the decisions, where one played.
-      seconds: where the time went: "generation" in all, and in it "inference" (waiting for the
+      seconds: wall-clock time: "generation" in all, and of that "inference" (waiting for the
         device) and "simulation" (waiting for workers).
+      expert: the expert's assessment of the decisions, if an expert played.
     """
 
     observations: np.ndarray
@@ -56,12 +56,12 @@ class Rollout:
     expert: ExpertRecord | None = None
 
     def rewards_with(self, draw_reward: float) -> np.ndarray:
-        """The rewards with another outcome of a draw than 0."""
+        """The rewards, float32 [N, 2], with `draw_reward` as the outcome of a draw."""
         rewards = self.rewards.copy()
         rewards[rewards[:, 0] == 0, 0] = draw_reward
         return rewards
 
     @property
     def positions(self) -> int:
-        """Decisions recorded."""
+        """The number of decisions."""
         return int(self.lengths.sum())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Arrays start on cache lines of their own, so that two processes never write to one line.
+# Every array starts on its own cache line, so that two processes never write to the same line.
 _ALIGNMENT = 64
 
 
@@ -24,7 +24,7 @@ class SharedLayout:
 
 
 class SharedArrays:
-    """The arrays of one block; made by its owner, attached to by workers."""
+    """The arrays of one block, which its owner creates and workers attach to."""
 
     def __init__(self, memory: shared_memory.SharedMemory, layout: SharedLayout, owner: bool):
         self.layout = layout
@@ -37,10 +37,13 @@ class SharedArrays:
 
     @classmethod
     def create(cls, specification: Mapping[str, tuple[tuple[int, ...], type]]) -> SharedArrays:
-        """Makes a zeroed block with an array of each name, shape and dtype.
+        """Creates a block of zeros.
+
+        Args:
+          specification: the shape and dtype of each array, by name.
 
         Raises:
-          OSError: shared memory cannot hold them; its text says how much they need.
+          OSError: the block does not fit in shared memory; the text says how much it needs.
         """
         arrays = {}
         size = 0
@@ -61,29 +64,29 @@ class SharedArrays:
 
     @classmethod
     def attach(cls, layout: SharedLayout) -> SharedArrays:
-        """The block that another process made."""
+        """Attaches to the block that another process created."""
         return cls(shared_memory.SharedMemory(name=layout.block), layout, owner=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._arrays[name]
 
     def close(self) -> None:
-        """Lets go of the block; its owner also removes it. Views handed out become invalid."""
+        """Detaches from the block, which invalidates all views; the owner also removes it."""
         self._arrays.clear()
         if self._owner:
             self._memory.unlink()
-        # Where a view is still alive the mapping goes with it; the name is gone already.
+        # A view that is still alive keeps the mapping; the block's name is removed already.
         with suppress(BufferError):
             self._memory.close()
 
 
 def _reserve(memory: shared_memory.SharedMemory) -> None:
-    """Takes the whole block at once: where memory is short, a later write would kill its process.
+    """Allocates the whole block now. Otherwise a write without memory left kills the process.
 
     Raises:
-      OSError: there is not enough.
+      OSError: there is not enough memory.
     """
     path = Path("/dev/shm", memory.name)
-    if path.exists():  # as it does on Linux
+    if path.exists():  # on Linux
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, memory.size)

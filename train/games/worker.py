@@ -1,6 +1,6 @@
-"""The worker process: plays the games of its groups, and asks the main process for decisions.
+"""The worker process: steps the games of its groups and asks the main process for decisions.
 
-Nothing here may import JAX: every worker would pay seconds and hundreds of megabytes for it.
+This module must not import JAX, which would cost every worker seconds and hundreds of megabytes.
 """
 
 from __future__ import annotations
@@ -23,20 +23,28 @@ from bb_sim.arena import EXTERNAL, NO_ACTION, Arena, RolloutBuffer
 from eval.matches.agents import Agent, load_agent, select_action_id
 from train.games.shared_arrays import SharedArrays, SharedLayout
 
-# External policies from here on are Python agents, which the worker itself asks.
+# External policies with this index or a higher one are Python agents, which run in the worker.
 FIRST_PYTHON_AGENT = 128
 
 START, STEP, QUIT = 0, 1, 2
-COMMAND = struct.Struct("<BI")  # what to do, group
+COMMAND = struct.Struct("<BI")  # command, group
 READY, THINKING, FAILED = b"R", b"T", b"E"
-# A worker whose Python agents take long says so this often, in seconds.
+REPLY = struct.Struct("<II")  # group, pending decisions
+# While Python agents think, a worker sends THINKING about this often.
 _THINKING_SECONDS = 1.0
-REPLY = struct.Struct("<II")  # group, decisions pending
 
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """All that a worker needs to know, the same for every worker of a run."""
+    """What a worker needs to know; it is the same for all workers of a run.
+
+    Attributes:
+      layout: the layout of the shared arrays.
+      slots: games that a group plays at the same time.
+      scoring: the scoring, see `bb_sim.SCORINGS`.
+      stop_when_decided: whether a game ends as soon as its result is certain.
+      python_agents: names of the Python agents, "package.module:Class".
+    """
 
     layout: SharedLayout
     slots: int
@@ -46,17 +54,17 @@ class WorkerSpec:
 
 
 class _Agents:
-    """Python agents, made when first met, asked with what they may see."""
+    """The Python agents; each is created when it first decides."""
 
     def __init__(self, names: tuple[str, ...]):
         self._names = names
         self._agents: dict[int, Agent] = {}
 
     def decide(self, index: int, state: State) -> int:
-        """The action id that agent `index` chooses.
+        """Returns the action id that agent `index` chooses.
 
         Raises:
-          EvaluationError: it cannot be made, raises, or chooses what is not legal.
+          EvaluationError: the agent cannot be created, raises, or chooses an illegal action.
         """
         name = self._names[index]
         if index not in self._agents:
@@ -65,7 +73,7 @@ class _Agents:
 
 
 class _Group:
-    """One group's arena over its slices of the shared arrays."""
+    """One group's arena, on the group's part of the shared arrays."""
 
     def __init__(self, index: int, spec: WorkerSpec, shared: SharedArrays, rollout: RolloutBuffer):
         self._shared = shared
@@ -96,10 +104,10 @@ class _Group:
         )
 
     def ask_agents(self, agents: _Agents, thinking: Callable[[], None]) -> None:
-        """Plays the decisions of Python agents until only networks are waited for.
+        """Plays the decisions of Python agents until all waiting decisions are for networks.
 
         Args:
-          agents: who decides.
+          agents: the Python agents.
           thinking: called before each decision.
         """
         arena = self._arena
@@ -116,7 +124,11 @@ class _Group:
             arena.step(actions, np.zeros(arena.num_slots, np.float32))
 
     def report(self) -> tuple[int, int]:
-        """The group and its pending decisions; the results too once all its games are over."""
+        """Writes the slots' games, and the results after the last game.
+
+        Returns:
+          The group's index and its number of pending decisions.
+        """
         self._shared["games"][self._index] = self._arena.games
         if self._arena.pending == 0:
             self._shared["margins"][self._games] = self._arena.margins
@@ -125,36 +137,36 @@ class _Group:
 
 
 def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> None:
-    """Serves START and STEP commands until QUIT, or until the main process is gone.
+    """Serves START and STEP commands until QUIT or until the main process is gone.
 
     Args:
-      connection: duplex; receives COMMANDs, sends READY + REPLY, THINKING now and then where the
-        reply takes long, or FAILED + what went wrong: a sentence in the first line, a traceback
-        below it.
-      path: the main process's sys.path, so that Python agents are found here as there.
-      spec: see WorkerSpec.
+      connection: a duplex connection. It receives COMMANDs. It sends READY + REPLY, THINKING while
+        Python agents think for long, or FAILED + a sentence in the first line and a traceback below
+        it.
+      path: the main process's `sys.path`, so that the worker finds the same Python agents.
+      spec: the worker's specification.
     """
-    # The main process decides when a run ends; a terminal's Ctrl-C reaches all of us.
+    # The main process decides when a run ends, but a terminal's Ctrl-C reaches all processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.path[:] = path
     try:
         shared = SharedArrays.attach(spec.layout)
         rollout = RolloutBuffer(
-            len(shared["lengths"]),
+            len(shared["rollout_lengths"]),
             observations=shared["rollout_observations"],
             actions=shared["rollout_actions"],
             log_probs=shared["rollout_log_probs"],
-            lengths=shared["lengths"],
-            rewards=shared["rewards"],
+            lengths=shared["rollout_lengths"],
+            rewards=shared["rollout_rewards"],
         )
         agents = _Agents(spec.python_agents)
-        said = time.monotonic()
+        last_sent = time.monotonic()
 
         def thinking() -> None:
-            nonlocal said
-            if time.monotonic() - said > _THINKING_SECONDS:
-                said = time.monotonic()
+            nonlocal last_sent
+            if time.monotonic() - last_sent > _THINKING_SECONDS:
+                last_sent = time.monotonic()
                 connection.send_bytes(THINKING)
 
         groups: dict[int, _Group] = {}
@@ -176,11 +188,11 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
     except BaseException as error:
         kind = "" if isinstance(error, EvaluationError) else f"{type(error).__name__}: "
         text = f"{kind}{' '.join(str(error).split())}\n{traceback.format_exc()}"
-        # The main process may be gone, or gone on without this worker.
+        # The main process may have ended or have replaced this worker.
         with suppress(OSError):
             connection.send_bytes(FAILED + text.encode())
 
 
 def external(policy: int) -> int:
-    """The arena's controller code of external policy `policy`."""
+    """Returns the arena's controller code of external policy number `policy`."""
     return EXTERNAL + policy

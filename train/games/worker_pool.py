@@ -1,4 +1,4 @@
-"""The main process's side of the workers: starts, commands, replaces and stops them."""
+"""The pool of worker processes: starts, commands, replaces and stops them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from train.games.worker import (
 )
 
 _LOG = logging.getLogger("train")
-# A worker that keeps silent for this long is taken for dead: a step takes milliseconds, and while
-# Python agents think it says so.
+# A worker that is silent for this long counts as dead. A step takes milliseconds, and a worker
+# sends messages while Python agents think.
 _SILENCE_SECONDS = 120.0
-# More deaths than this within one iteration are no accident.
+# More replacements than this within one iteration stop the run.
 _MAX_REPLACEMENTS = 5
 _STOP_SECONDS = 3.0
 
@@ -47,20 +47,20 @@ class _Worker:
     connection: Connection
 
 
-class Actors:
+class WorkerPool:
     """A fixed number of worker processes, each of which owns the groups `index % num_workers`."""
 
     def __init__(self, num_workers: int, spec: WorkerSpec):
         self._spec = spec
         self._context = multiprocessing.get_context("spawn")
         self._busy: dict[int, float] = {}  # group: when its last command went out
-        #: Groups that were started and whose games are not over.
+        #: Groups with unfinished games.
         self.in_progress: set[int] = set()
         #: Workers replaced since the start.
         self.replaced = 0
         self._replaced_before = 0
         self._closed = False
-        # Held while a worker is replaced, so that none is started behind the back of `close`.
+        # Held while a worker is replaced, so that no worker starts after `close`.
         self._replacing = threading.Lock()
         self._workers = [self._start_worker() for _ in range(num_workers)]
 
@@ -69,8 +69,8 @@ class Actors:
         process = self._context.Process(
             target=run_worker, args=(theirs, list(sys.path), self._spec), daemon=True
         )
-        # Inherited by the worker: a terminal's Ctrl-C, which reaches all processes, must not strike
-        # it before it has come to ignoring it.
+        # The worker inherits the mask: a terminal's Ctrl-C reaches all processes, and must not kill
+        # the worker before it ignores the signal.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             process.start()
@@ -81,21 +81,21 @@ class Actors:
 
     @property
     def num_workers(self) -> int:
-        """Worker processes."""
+        """The number of worker processes."""
         return len(self._workers)
 
     def start(self, group: int) -> None:
-        """Has a group begin its games anew; replies come out of `replies`."""
+        """Tells a group to begin its games from the start; see `replies` for its answer."""
         self.in_progress.add(group)
         self._command(START, group)
 
     def step(self, group: int) -> None:
-        """Has a group play the actions that lie in its shared arrays."""
+        """Tells a group to play the actions in its shared arrays."""
         self._command(STEP, group)
 
     def _command(self, command: int, group: int) -> None:
         self._busy[group] = time.monotonic()
-        # A dead worker does not take it; `replies` notices that and replaces the worker.
+        # A dead worker's connection is broken; `replies` notices that and replaces the worker.
         with suppress(OSError):
             self._owner(group).connection.send_bytes(COMMAND.pack(command, group))
 
@@ -103,21 +103,21 @@ class Actors:
         return self._workers[group % len(self._workers)]
 
     def begin_iteration(self) -> None:
-        """Starts the count of replacements that are taken for accidents anew."""
+        """Resets the count of replacements that limits them within an iteration."""
         self._replaced_before = self.replaced
 
     def replies(self, block: bool) -> Iterator[tuple[int, int, bool]]:
-        """The replies that have arrived: group, pending decisions, and whether it was restarted.
+        """Yields the replies that have arrived: group, pending decisions, whether it restarted.
 
-        A group of a worker that died is started again from its seeds; the caller has to count its
-        steps from zero again, and learns so from a reply (group, -1, True).
+        The groups of a worker that died start again from their seeds. Each yields (group, -1, True)
+        first, from which the caller counts the group's steps from zero again.
 
         Args:
-          block: wait until at least one has arrived.
+          block: whether to wait until at least one reply has arrived.
 
         Raises:
-          GenerationError: a worker failed with an exception, workers die again and again, or they
-            have been stopped.
+          GenerationError: a worker failed with an exception, too many workers died, or the pool was
+            closed.
         """
         while True:
             connections = {worker.connection: worker for worker in self._workers}
@@ -139,7 +139,7 @@ class Actors:
             _LOG.error("a worker failed: %s\n%s", summary, details)
             raise GenerationError(f"a worker failed: {summary}")
         if message[:1] == THINKING:
-            # Its other groups wait until it has thought.
+            # The worker's other groups wait, too.
             index = self._workers.index(worker)
             for group in [g for g in self._busy if g % len(self._workers) == index]:
                 self._busy[group] = time.monotonic()
@@ -184,7 +184,7 @@ class Actors:
         self._workers[index] = self._start_worker()
 
     def close(self) -> int:
-        """Stops all workers within seconds; returns how many ended by themselves."""
+        """Stops all workers within seconds; returns how many ended without being killed."""
         with self._replacing:
             self._closed = True
         for worker in self._workers:

@@ -1,4 +1,4 @@
-"""The learner's side of expert iteration: the expert that acts, the replay buffer, the update."""
+"""The learner of expert iteration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import jax
 import numpy as np
 
 from bb_jax import Hyper, LearnerState, Policy
-from bb_jax.arrays import to_arrays
 from bb_jax.errors import DeviceError
 from bb_jax.expert.step import make_expert_step
 from bb_jax.expert.update import Lessons, make_expert_update
@@ -20,11 +19,11 @@ from bb_jax.networks.network import Network
 from bb_jax.search import Search, parse_search
 from eval.matches.search_session import SearchSession
 from train.config import Config
-from train.games.deciders import Acting, ActingSettings
-from train.games.expert_deciders import ExpertActing
+from train.games.deciders import SamplingSettings
+from train.games.expert_deciders import ExpertDecider
 from train.games.plan import GamePlan
 from train.games.rollout import Rollout
-from train.learning.learner import Learning, for_any_batch
+from train.learning.learner import Learner, for_any_batch
 from train.learning.replay import Replay, lessons_of
 
 T = TypeVar("T")
@@ -48,8 +47,8 @@ class ExpertState(NamedTuple):
     replay: Replay
 
 
-class ExpertLearning(Learning):
-    """Expert iteration in the place of PPO."""
+class ExpertLearner(Learner):
+    """Learns by expert iteration: from the expert's choices and values, out of a replay buffer."""
 
     def __init__(
         self,
@@ -59,18 +58,24 @@ class ExpertLearning(Learning):
         gather: Gather = alone,
         teacher: Policy | None = None,
     ):
-        """See `Learning`.
+        """Builds the functions; see `Learner`.
 
         Args:
-          config: `expert_config` is used, too.
-          devices: see `Learning`.
-          num_hosts: see `Learning`.
-          gather: brings together the lessons of all hosts.
-          teacher: plays as the expert in place of the network that learns.
+          config: the network, the expert, the rewards and the sizes of an iteration.
+          devices: this host's devices.
+          num_hosts: the number of hosts.
+          gather: collects the lessons of all hosts.
+          teacher: the policy that plays as the expert in place of the network that learns.
+
+        Raises:
+          DeviceError: a minibatch cannot be spread evenly over the devices.
         """
-        super().__init__(config, devices, num_hosts)
-        self._gather = gather
+        super().__init__(config.network_config, config.scoring, devices, num_hosts)
         expert = config.expert_config
+        self._expert_config = expert
+        self._margin_weight, self._draw_reward = config.margin_weight, config.draw_reward
+        self._capacity, self._max_positions = config.buffer_size, config.max_positions
+        self._gather = gather
         self._teacher = None if teacher is None else self._place(teacher.params)
         expert_network = self._network if teacher is None else teacher.network
         self._member_step = self._make_step(self._network)
@@ -84,86 +89,78 @@ class ExpertLearning(Learning):
             )
         searched = dataclasses.replace(
             parse_search(expert.search),
-            margin_weight=config.margin_weight,
-            draw_reward=config.draw_reward,
+            margin_weight=self._margin_weight,
+            draw_reward=self._draw_reward,
         )
-        # Without samples the expert step itself judges the afterstates.
+        # Without samples the expert step evaluates the afterstates itself.
         self._search = Search(expert_network, searched) if searched.samples else None
         self._expert_update = make_expert_update(
             self._network,
             expert,
             self._all_devices,
-            margin_weight=config.margin_weight,
-            draw_reward=config.draw_reward,
+            margin_weight=self._margin_weight,
+            draw_reward=self._draw_reward,
         )
 
     def _make_step(self, network: Network) -> Any:
         step = make_expert_step(
             network,
-            self._config.margin_weight,
-            self._config.draw_reward,
-            self._config.expert_config.policy_temperature,
-            self._acting_devices,
+            self._margin_weight,
+            self._draw_reward,
+            self._expert_config.policy_temperature,
+            self._inference_devices,
         )
-        return for_any_batch(step, len(self._acting_devices), axis=0)
+        return for_any_batch(step, len(self._inference_devices), axis=0)
 
-    def acting(
-        self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
-    ) -> Acting:
-        """The expert, with the values of the network or of its teacher, in the games of a plan."""
+    def decider(
+        self, params: Any, members: Sequence[Any], settings: SamplingSettings, plan: GamePlan
+    ) -> ExpertDecider:
+        """The expert, by the values of the network or of its teacher."""
         expert = self._place(params) if self._teacher is None else self._teacher
         session = None
         if self._search is not None:
             session = SearchSession(self._search, expert, plan.seeds, plan.controllers)
-        return ExpertActing(
-            self._expert_step,
-            expert,
-            self._member_step,
-            members,
-            settings,
-            plan.trajectories,
-            self._trajectories,
-            session,
+        return ExpertDecider(
+            self._expert_step, expert, self._member_step, members, settings, plan, session
         )
 
     @partial(jax.profiler.annotate_function, name="update")
     def learn(
         self, state: ExpertState, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
     ) -> tuple[ExpertState, dict[str, float]]:
-        """One iteration's update, from the replay buffer with the rollout's positions in it.
+        """Adds the rollout to the replay buffer and learns from samples of it; see `Learner`.
 
         Every host's buffer holds the positions of all hosts.
         """
-        config, expert = self._config, self._config.expert_config
-        record = rollout.expert
+        expert, record = self._expert_config, rollout.expert
         assert record is not None
         inside = np.arange(record.best.shape[1]) < rollout.lengths[:, None]
-        own = lessons_of(rollout, expert.td_lambda, config.draw_reward)
+        own = lessons_of(rollout, expert.td_lambda, self._draw_reward)
         parts = self._gather((own, record.best[inside]))
         lessons = Lessons(*map(np.concatenate, zip(*(part for part, _ in parts), strict=True)))
-        replay = state.replay.with_lessons(lessons, config.buffer_size)
+        replay = state.replay.with_lessons(lessons, self._capacity)
         size = expert.minibatch_size
         steps = max(1, round(expert.reuse * len(lessons.observations) / size))
-        most = max(steps, math.ceil(expert.reuse * config.max_positions / size))
+        most = max(steps, math.ceil(expert.reuse * self._max_positions / size))
         random = np.random.default_rng(list(seed))
         drawn = replay.sample(steps * size, random, most * size)
         batches = Lessons(*(leaf.reshape(most, size, *leaf.shape[1:]) for leaf in drawn))
         learner, metrics = self._expert_update(state.learner, batches, steps, hyper)
-        measured = {name: value.item() for name, value in jax.device_get(metrics).items()}
+        row = {name: value.item() for name, value in jax.device_get(metrics).items()}
         best = np.concatenate([part for _, part in parts])
-        measured["train/best_action_share"] = float(best.mean())
-        measured["train/replay_positions"] = len(replay)
-        return ExpertState(learner, replay), measured
+        row["train/best_action_share"] = float(best.mean())
+        row["train/replay_positions"] = len(replay)
+        return ExpertState(learner, replay), row
 
-    def start(self, seed: int) -> dict[str, Any]:
-        """The arrays of random parameters, with an empty replay buffer."""
-        return {"learner": to_arrays(self.fresh_state(seed)), "replay": {}}
+    def initial_arrays(self, seed: int) -> dict[str, Any]:
+        """The arrays of random parameters, a fresh optimizer and an empty replay buffer."""
+        return super().initial_arrays(seed) | {"replay": {}}
 
     def arrays_of(self, state: ExpertState) -> dict[str, Any]:
-        """The state as numpy arrays: "learner" and "replay"."""
-        return {"learner": to_arrays(state.learner), "replay": state.replay.to_arrays()}
+        """Copies a state to numpy arrays: "learner" and "replay"."""
+        return super().arrays_of(state.learner) | {"replay": state.replay.to_arrays()}
 
     def state_of(self, arrays: Mapping[str, Any], what: str) -> ExpertState:
-        """The state of `arrays_of`; errors as of `Learning.state_of`."""
+        """Copies the arrays of a state to the devices; see `Learner`."""
         replay = Replay.from_arrays(arrays.get("replay", {}))
         return ExpertState(super().state_of(arrays, what), replay)

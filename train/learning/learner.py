@@ -1,9 +1,9 @@
-"""The learner's side on the device: compiled functions, states, and what moves to the host."""
+"""What both learners share: the network, states and policies on the devices."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,135 +13,134 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from bb_jax import (
     Hyper,
     LearnerState,
+    NetworkConfig,
     Policy,
-    Trajectories,
     build_network,
     init_state,
     make_policy_step,
-    make_update,
 )
 from bb_jax.arrays import from_arrays, to_arrays
 from bb_jax.devices import devices_of_all_hosts
 from bb_sim import OBSERVATION_SIZE
-from train.config import Config
-from train.games.deciders import Acting, ActingSettings
-from train.games.plan import GamePlan, host_trajectories
+from train.games.deciders import NetworkDecider, SamplingSettings
+from train.games.plan import GamePlan
 from train.games.rollout import Rollout
 
 # Rows of one forward pass in evaluations, over all devices.
 _EVALUATION_BATCH = 1024
 
 
-class Learning:
-    """Networks and updates of one configuration, compiled once for every state they are used on."""
+class Learner(ABC):
+    """Compiled functions of one network: its updates, and the policies that play with it."""
 
-    def __init__(self, config: Config, devices: Sequence[jax.Device], num_hosts: int = 1):
-        """Builds the functions; they compile when first called.
+    def __init__(
+        self,
+        network_config: NetworkConfig,
+        scoring: str,
+        devices: Sequence[jax.Device],
+        num_hosts: int = 1,
+    ):
+        """Builds the functions, which compile when they are first called.
 
         Args:
-          config: network, PPO coefficients, scoring and sizes are used.
-          devices: local devices to spread learning over, and on GPUs inference. On CPUs its
-            batches are small, and one device divides their operations well enough.
-          num_hosts: each of several hosts makes its own `Learning` and calls `learn` with its own
-            part of the games; every update is spread over the devices of all hosts.
+          network_config: the configuration of the network.
+          scoring: the scoring that the network plays by.
+          devices: this host's devices. Updates are spread over them, and on GPUs inference, too. On
+            CPUs the batches of inference are small, and one device is fast enough.
+          num_hosts: the number of hosts. Each has its own `Learner`. It calls `learn` with its part
+            of the games. Every update is spread over the devices of all hosts.
         """
-        self._config = config
-        self._trajectories = host_trajectories(config, num_hosts)
-        all_devices = devices if num_hosts == 1 else devices_of_all_hosts()
-        self._network = build_network(config.network_config, config.scoring)
-        self._acting_devices = list(devices[:1] if devices[0].platform == "cpu" else devices)
+        self._network = build_network(network_config, scoring)
+        self._all_devices = devices if num_hosts == 1 else devices_of_all_hosts()
+        self._inference_devices = list(devices[:1] if devices[0].platform == "cpu" else devices)
         self._policy_step = for_any_batch(
-            make_policy_step(self._network, self._acting_devices), len(self._acting_devices), axis=1
+            make_policy_step(self._network, self._inference_devices),
+            len(self._inference_devices),
+            axis=1,
         )
-        self._update = make_update(
-            self._network,
-            config.ppo_config,
-            self._trajectories,
-            all_devices,
-            margin_weight=config.margin_weight,
-        )
-        self._all_devices = all_devices
-        self._learning_placement = _everywhere_on(devices)
-        self._acting_placement = _everywhere_on(self._acting_devices)
-        self._template = jax.eval_shape(lambda: self.fresh_state(0))
+        self._learning_placement = _replicated_on(devices)
+        self._inference_placement = _replicated_on(self._inference_devices)
+        self._template = jax.eval_shape(lambda: self._fresh_state(0))
 
-    def fresh_state(self, seed: int) -> LearnerState:
-        """Random parameters and an untouched optimizer."""
-        return init_state(self._network, seed)
-
-    def start(self, seed: int) -> dict[str, Any]:
-        """The arrays of a fresh state."""
-        return {"learner": to_arrays(self.fresh_state(seed))}
-
-    def arrays_of(self, state: Any) -> dict[str, Any]:
-        """A state as numpy arrays of its own: under "learner" its parameters and optimizer."""
-        return {"learner": to_arrays(state)}
-
-    def state_of(self, arrays: Mapping[str, Any], what: str) -> Any:
-        """The state whose `arrays_of` these are, on the devices, with memory of its own.
-
-        Raises:
-          CheckpointError: they belong to another architecture; `what` is named.
-        """
-        # A copy of its own: the update donates the state, and a CPU device may use host memory.
-        learner = from_arrays(self._template, arrays["learner"], what)
-        state = jax.tree.map(np.array, learner)
-        return jax.device_put(state, self._learning_placement)
-
-    def untouched(self, params: Any) -> dict[str, Any]:
-        """The arrays of a fresh state with these parameters."""
-        arrays = self.start(0)
-        return arrays | {"learner": arrays["learner"] | {"params": to_arrays(params)}}
-
-    def params_of(self, arrays: dict[str, Any], what: str) -> Any:
-        """Parameters that act, from their arrays; errors as in `state_of`."""
-        return self._place(from_arrays(self._template.params, arrays, what))
-
-    @partial(jax.profiler.annotate_function, name="update")
+    @abstractmethod
     def learn(
         self, state: Any, rollout: Rollout, hyper: Hyper, seed: Sequence[int]
     ) -> tuple[Any, dict[str, float]]:
-        """One iteration's update.
+        """Makes one iteration's update.
 
         Args:
-          state: donated; not to be used afterwards.
-          rollout: the iteration's games.
-          hyper: coefficients of this iteration.
-          seed: integers that permutations and dropout depend on alone.
+          state: the learner's state. It is donated and must not be used afterwards.
+          rollout: this host's games.
+          hyper: the coefficients of this iteration.
+          seed: integers that all random choices depend on.
 
         Returns:
           The new state, on the devices, and the metrics, on the host.
         """
-        trajectories = Trajectories(
-            observations=rollout.observations,
-            actions=rollout.actions,
-            log_probs=rollout.log_probs,
-            lengths=rollout.lengths,
-            rewards=rollout.rewards_with(self._config.draw_reward),
-        )
-        words = np.random.SeedSequence(list(seed)).generate_state(2)
-        state, metrics = self._update(state, trajectories, hyper, words)
-        return state, {name: value.item() for name, value in jax.device_get(metrics).items()}
 
-    def acting(
-        self, params: Any, members: Sequence[Any], settings: ActingSettings, plan: GamePlan
-    ) -> Acting:
-        """The networks that play an iteration's games.
+    @abstractmethod
+    def decider(
+        self, params: Any, members: Sequence[Any], settings: SamplingSettings, plan: GamePlan
+    ) -> NetworkDecider:
+        """Makes the decider of an iteration's games.
 
         Args:
-          params: of the learner; arrays on the host or the devices that nobody changes meanwhile.
-          members: parameters of the checkpoint opponents, from `member`.
-          settings: how they choose.
+          params: the learner's parameters, on the host or the devices. Nobody may change them
+            meanwhile.
+          members: the parameters of the checkpoint opponents, from `member_params`.
+          settings: how actions are chosen.
           plan: the games.
         """
-        return Acting(self._policy_step, self._place(params), members, settings)
 
-    def member(self, policy: Policy, what: str) -> Any:
-        """The parameters of a checkpoint opponent, which must be of the learner's architecture."""
-        return self.params_of(to_arrays(policy.params), what)
+    def initial_arrays(self, seed: int) -> dict[str, Any]:
+        """The arrays of a state with random parameters and a fresh optimizer."""
+        return {"learner": to_arrays(self._fresh_state(seed))}
+
+    def arrays_of(self, state: Any) -> dict[str, Any]:
+        """Copies a state to numpy arrays: under "learner" its parameters and optimizer."""
+        return {"learner": to_arrays(state)}
+
+    def state_of(self, arrays: Mapping[str, Any], what: str) -> Any:
+        """Copies the arrays of a state to the devices; the inverse of `arrays_of`.
+
+        Args:
+          arrays: the arrays of the state.
+          what: the name of the state in error messages.
+
+        Raises:
+          CheckpointError: the state belongs to another architecture.
+        """
+        # The update donates the state, and a CPU device may use host memory: so this is a copy.
+        state = from_arrays(self._template, arrays["learner"], what)
+        return jax.device_put(jax.tree.map(np.array, state), self._learning_placement)
+
+    def fresh_arrays(self, params: Any) -> dict[str, Any]:
+        """The arrays of a state with these parameters and a fresh optimizer."""
+        arrays = self.initial_arrays(0)
+        return arrays | {"learner": arrays["learner"] | {"params": to_arrays(params)}}
+
+    def member_params(self, policy: Policy, what: str) -> Any:
+        """Places the parameters of a checkpoint opponent for inference.
+
+        Args:
+          policy: the opponent, which must have the learner's architecture.
+          what: its name in error messages.
+
+        Raises:
+          CheckpointError: it has another architecture.
+        """
+        params = from_arrays(self._template.params, to_arrays(policy.params), what)
+        return self._place(params)
 
     def greedy(self, params: Any) -> Callable[[np.ndarray], np.ndarray]:
-        """The best action: observations uint8 [B, 19] -> actions uint8 [B], for any B."""
+        """Makes the policy that plays the best action.
+
+        Args:
+          params: the network's parameters.
+
+        Returns:
+          A function from observations, uint8 [B, 19] for any B, to actions, uint8 [B].
+        """
         placed = self._place(params)
         key = np.zeros(2, np.uint32)
 
@@ -157,22 +156,25 @@ class Learning:
 
         return act
 
+    def _fresh_state(self, seed: int) -> LearnerState:
+        return init_state(self._network, seed)
+
     def _place(self, params: Any) -> Any:
-        """Parameters where they act."""
-        return jax.device_put(params, self._acting_placement)
+        """Copies parameters to the devices of inference."""
+        return jax.device_put(params, self._inference_placement)
 
 
-def _everywhere_on(devices: Sequence[jax.Device]) -> NamedSharding:
+def _replicated_on(devices: Sequence[jax.Device]) -> NamedSharding:
     return NamedSharding(Mesh(np.array(devices), ("d",)), PartitionSpec())
 
 
 def for_any_batch(step: Any, num_devices: int, axis: int) -> Any:
-    """A policy step for batches of any size: they are filled up to a multiple of the devices.
+    """Makes a policy step that pads its batches to a multiple of the devices.
 
     Args:
       step: the policy step.
-      num_devices: that it is spread over.
-      axis: of its results that runs over the rows.
+      num_devices: the number of devices that it is spread over.
+      axis: the axis of its results that runs over the rows.
     """
 
     def padded_step(

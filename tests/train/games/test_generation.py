@@ -6,24 +6,22 @@ import signal
 import time
 from multiprocessing import shared_memory
 
+import jax
 import numpy as np
 import pytest
 
-import train.games.generator
 from bb_jax import NetworkConfig, build_network, init_params, make_policy_step
-from bb_jax.policies.policy_file import Policy
 from bb_sim import OPPONENTS
-from tests.train.policies import HashedActing, hashed_actions
+from tests.train.policies import HashedDecider, hashed_actions
 from train.config import OpponentConfig
-from train.games.generator import (
-    GenerationShape,
-    Generator,
-    generate_games_batched_by_opponent,
-)
+from train.game_player import GamePlayer
+from train.games.deciders import NetworkDecider
+from train.games.generator import GenerationShape, Generator
 from train.games.plan import plan_games, records
 from train.games.pool import OpponentPool
 from train.games.rollout import Rollout
 from train.games.worker_pool import GenerationError
+from train.runs.state import GameSource
 
 SHAPE = GenerationShape(games=60, groups=4, slots=8, trajectories=130)
 SHARES = {"self": 0.5, "checkpoint:abc": 0.1, "random": 0.2, "heuristic": 0.2}
@@ -55,7 +53,7 @@ def make_generator(num_workers=1, python_agents=()):
 def expected() -> Rollout:
     """What one worker that nobody disturbs generates."""
     with make_generator() as generator:
-        return generator.generate(make_plan(), HashedActing())
+        return generator.generate(make_plan(), HashedDecider())
 
 
 def assert_same(rollout: Rollout, expected: Rollout) -> None:
@@ -92,14 +90,14 @@ def test_rewards_are_outcome_and_margin_of_the_trajectory_s_seat(expected):
 @pytest.mark.parametrize("num_workers", [2, 3])
 def test_the_number_of_workers_changes_nothing(expected, num_workers):
     with make_generator(num_workers) as generator:
-        assert_same(generator.generate(make_plan(), HashedActing()), expected)
+        assert_same(generator.generate(make_plan(), HashedDecider()), expected)
 
 
 def test_a_second_iteration_starts_clean(expected):
     with make_generator(2) as generator:
-        other = generator.generate(make_plan(seed=(7,)), HashedActing())
+        other = generator.generate(make_plan(seed=(7,)), HashedDecider())
         assert not np.array_equal(other.margins, expected.margins)
-        assert_same(generator.generate(make_plan(), HashedActing()), expected)
+        assert_same(generator.generate(make_plan(), HashedDecider()), expected)
 
 
 @pytest.mark.parametrize("when", [1, 20, 40])
@@ -111,7 +109,7 @@ def test_a_worker_killed_in_mid_game_is_replaced_without_a_trace(expected, when,
             if call == when:
                 os.kill(victim.pid or 0, signal.SIGKILL)
 
-        assert_same(generator.generate(make_plan(), HashedActing(kill)), expected)
+        assert_same(generator.generate(make_plan(), HashedDecider(kill)), expected)
         assert generator.workers_replaced == 1
         assert "exit code -9" in caplog.text
 
@@ -119,7 +117,7 @@ def test_a_worker_killed_in_mid_game_is_replaced_without_a_trace(expected, when,
 def test_workers_that_die_again_and_again_stop_the_run():
     agent = f"{AGENTS}:Suicidal"
     with make_generator(1, (agent,)) as generator, pytest.raises(GenerationError, match="died"):
-        generator.generate(make_plan({"self": 0.5, agent: 0.5}, (agent,)), HashedActing())
+        generator.generate(make_plan({"self": 0.5, agent: 0.5}, (agent,)), HashedDecider())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +126,7 @@ def test_workers_that_die_again_and_again_stop_the_run():
 def test_an_agent_s_error_is_reported_with_its_traceback(agent, message, caplog):
     name = f"{AGENTS}:{agent}"
     with make_generator(1, (name,)) as generator, pytest.raises(GenerationError, match=message):
-        generator.generate(make_plan({"self": 0.5, name: 0.5}, (name,)), HashedActing())
+        generator.generate(make_plan({"self": 0.5, name: 0.5}, (name,)), HashedDecider())
     assert "Traceback" in caplog.text
     assert "select_action" in caplog.text
 
@@ -138,7 +136,7 @@ def test_python_agents_play_and_see_what_they_may(agent):
     name = f"{AGENTS}:{agent}"
     plan = make_plan({"self": 0.4, name: 0.6}, (name,))
     with make_generator(2, (name,)) as generator:
-        rollout = generator.generate(plan, HashedActing())
+        rollout = generator.generate(plan, HashedDecider())
     assert records(plan, rollout.outcomes)[name].games == 36
 
 
@@ -148,7 +146,9 @@ def test_a_slow_agent_is_waited_for(monkeypatch):
     monkeypatch.setattr("train.games.worker_pool._SILENCE_SECONDS", 4.0)
     agent = f"{AGENTS}:Slow"
     with make_generator(1, (agent,)) as generator:
-        rollout = generator.generate(make_plan({"self": 0.8, agent: 0.2}, (agent,)), HashedActing())
+        rollout = generator.generate(
+            make_plan({"self": 0.8, agent: 0.2}, (agent,)), HashedDecider()
+        )
         assert rollout.seconds["generation"] > 6
         assert generator.workers_replaced == 0
 
@@ -158,7 +158,7 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch, caplog):
     monkeypatch.setattr("train.games.worker_pool._SILENCE_SECONDS", 1.0)
     agent = f"{AGENTS}:Hanging"
     with make_generator(1, (agent,)) as generator, pytest.raises(GenerationError, match="6 times"):
-        generator.generate(make_plan({"self": 0.5, agent: 0.5}, (agent,)), HashedActing())
+        generator.generate(make_plan({"self": 0.5, agent: 0.5}, (agent,)), HashedDecider())
     assert "does not answer" in caplog.text
 
 
@@ -168,7 +168,7 @@ def test_workers_and_shared_memory_are_gone_after_closing():
     block = generator._shared.layout.block
     assert len(multiprocessing.active_children()) == before + 3
     # Workers that are still starting cannot obey.
-    generator.generate(make_plan(), HashedActing())
+    generator.generate(make_plan(), HashedDecider())
     began = time.monotonic()
     assert generator.close() == 3
     assert time.monotonic() - began < 10
@@ -191,39 +191,33 @@ def test_records_are_counted_from_the_learner_s_side(expected):
     assert found["random"].wins == wins
 
 
-def small_policy(seed: int) -> Policy:
-    config = NetworkConfig(kind="mlp", hidden_layers=(8,), dropout=0.0)
-    network = build_network(config, "points")
-    return Policy(network, init_params(network, seed), config, "points", {})
-
-
-def test_each_checkpoint_opponent_costs_at_most_one_forward_pass_a_ply(monkeypatch):
+def test_each_checkpoint_opponent_costs_at_most_one_forward_pass_a_ply():
+    network = build_network(NetworkConfig(kind="mlp", hidden_layers=(8,), dropout=0.0), "points")
+    learner, *members = (init_params(network, seed) for seed in range(4))
+    step = make_policy_step(network, jax.local_devices()[:1])
     calls = []
 
-    def counting(network, devices):
-        step = make_policy_step(network, devices)
+    def counted(params, *arguments):
+        calls.append(id(params))
+        return step(params, *arguments)
 
-        def counted(params, rows, key, temperature, sampled_plies):
-            calls.append(id(params))
-            return step(params, rows, key, temperature, sampled_plies)
-
-        return counted
-
-    monkeypatch.setattr(train.games.generator, "make_policy_step", counting)
     pool = OpponentPool(OpponentConfig(0.3, 0.5, 0.1, 0.1, 10), ("random", "heuristic"))
-    members = {name: small_policy(seed) for seed, name in enumerate("abc", start=1)}
-    for name in members:
+    for name in "abc":
         pool.add_checkpoint(name)
-    learner = small_policy(0)
-    plan, rollout = generate_games_batched_by_opponent(
-        learner, 60, pool, policies=members, seed=5, num_groups=1, num_workers=2
-    )
-    assert len(rollout.outcomes) == 60
-    assert (rollout.lengths[: plan.trajectories.max() + 1] > 0).all()
     # One group, one slot a game: nobody has more than the 24 plies of a game to answer.
-    for policy in (learner, *members.values()):
-        assert 1 <= calls.count(id(policy.params)) <= 24
-    again = generate_games_batched_by_opponent(
-        learner, 60, pool, policies=members, seed=5, num_groups=1
-    )[1]
-    assert np.array_equal(again.outcomes, rollout.outcomes)
+    shape = GenerationShape(games=60, groups=1, slots=60, trajectories=120)
+    with Generator(shape, num_workers=1, scoring="points", stop_when_decided=True) as generator:
+        player = GamePlayer(
+            generator,
+            lambda params, others, settings, _: NetworkDecider(counted, params, others, settings),
+            dict(zip("abc", members, strict=True)).__getitem__,
+            num_games=60,
+            num_groups=1,
+        )
+        source = GameSource(1, pool.shares(), pool.hashes())
+        plan, rollout = player.prepare(source, learner, 1.0, (5,))()
+    assert len(rollout.outcomes) == 60
+    assert len(rollout.lengths) == plan.num_trajectories
+    assert (rollout.lengths > 0).all()
+    for params in (learner, *members):
+        assert 1 <= calls.count(id(params)) <= 24

@@ -1,25 +1,15 @@
-"""The opponent pool: shares, adaptive weights, state, and the games of an iteration."""
+"""The opponent pools: shares, adaptive weights and state."""
 
 import json
 import math
-from collections import Counter
-from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bb_sim import OPPONENTS
 from train.config import Config, OpponentConfig
-from train.games.pool import (
-    BOTH_SEATS,
-    AdaptiveOpponentPool,
-    OpponentPool,
-    assign_games,
-    make_opponent_pool,
-    split_into_groups,
-)
+from train.games.pool import AdaptiveOpponentPool, OpponentPool, make_opponent_pool
 
 SHARES = OpponentConfig(0.5, 0.1, 0.1, 0.3, 10)
 # An evaluation's win rates and the raw weights that follow, the last two never evaluated.
@@ -205,6 +195,17 @@ def test_a_bad_update_raises_and_changes_nothing(win_rates, named):
     assert pool.weights() == before
 
 
+@pytest.mark.parametrize("rates", [WIN_RATES | {"tests.train.policies:FirstAction": 0.5}, {}])
+def test_a_pool_notes_the_win_rates_against_its_own_opponents(rates):
+    pools = [kind(SHARES, OPPONENTS) for kind in (OpponentPool, AdaptiveOpponentPool)]
+    expected = AdaptiveOpponentPool(SHARES, OPPONENTS)
+    expected.update_weights_from_win_rates({n: r for n, r in rates.items() if n in OPPONENTS})
+    before = pools[0].shares()
+    for pool in pools:
+        pool.note_win_rates(rates)
+    assert [pool.shares() for pool in pools] == [before, expected.shares()]
+
+
 # ---------------------------------------------------------------------------------------------
 # State and configuration
 # ---------------------------------------------------------------------------------------------
@@ -256,99 +257,3 @@ def test_pool_of_a_configuration():
     pool = make_opponent_pool(make_config(use_opponent_pool=False))
     pool.add_checkpoint("a")
     assert pool.shares() == {"self": 1.0}
-
-
-def test_a_configuration_counts_enough_trajectories():
-    for games in (1, 7, 64, 1000):
-        config = make_config(games_per_iteration=games)
-        for state in (None, {"members": ["a"], "exploiters": [], "win_rates": {"queue": 0.1}}):
-            assignment = assign_games(
-                make_opponent_pool(config, state).shares(), games, np.random.default_rng(0)
-            )
-            two_seats = (assignment.learner_seat == BOTH_SEATS).sum()
-            assert games + two_seats <= config.max_trajectories
-        assert replace(config, use_opponent_pool=False).max_trajectories == 2 * games
-
-
-# ---------------------------------------------------------------------------------------------
-# The games of an iteration
-# ---------------------------------------------------------------------------------------------
-
-
-def random_shares():
-    keys = st.lists(st.sampled_from(["self", "checkpoint:a", *OPPONENTS]), min_size=1, unique=True)
-    return keys.flatmap(
-        lambda names: (
-            st.lists(st.floats(0, 1), min_size=len(names), max_size=len(names))
-            .filter(lambda weights: sum(weights) > 0.01)
-            .map(lambda weights: dict(zip(names, np.array(weights) / sum(weights), strict=True)))
-        )
-    )
-
-
-@settings(max_examples=100, deadline=None)
-@given(shares=random_shares(), num_games=st.integers(0, 300), seed=st.integers(0, 2**32))
-def test_assignment_follows_the_shares(shares, num_games, seed):
-    games = assign_games(shares, num_games, np.random.default_rng(seed))
-    assert len(games) == num_games
-    assert games.keys[0] == "self"
-    counts = np.bincount(games.opponent_index, minlength=len(games.keys))
-    for key, count in zip(games.keys, counts, strict=True):
-        assert abs(count - shares.get(key, 0.0) * num_games) < 1 + 1e-9
-    for index in range(1, len(games.keys)):
-        seats = Counter(games.learner_seat[games.opponent_index == index].tolist())
-        assert set(seats) <= {0, 1}
-        assert abs(seats[0] - seats[1]) <= 1
-    self_play = games.opponent_index == 0
-    assert (games.learner_seat[self_play] == BOTH_SEATS).all()
-    assert self_play[: counts[0]].all()
-
-
-@settings(max_examples=100, deadline=None)
-@given(shares=random_shares(), num_games=st.integers(0, 300), num_groups=st.integers(1, 20))
-def test_every_group_gets_its_part(shares, num_games, num_groups):
-    games = assign_games(shares, num_games, np.random.default_rng(1))
-    groups = split_into_groups(games, num_groups)
-    assert sorted(np.concatenate(groups)) == list(range(num_games))
-    kinds = games.opponent_index * 3 + games.learner_seat
-    for values in (np.zeros(num_games, int), games.opponent_index, kinds):
-        for value in np.unique(values):
-            sizes = [int((values[group] == value).sum()) for group in groups]
-            assert max(sizes) - min(sizes) <= 1
-    for group in groups:
-        part = games.take(group)
-        long_games = int((part.opponent_index == 0).sum())
-        assert (part.opponent_index[:long_games] == 0).all()
-
-
-def test_assignment_depends_on_the_generator_alone():
-    shares = OpponentPool(SHARES, OPPONENTS).shares()
-    first, again, other = (
-        assign_games(shares, 1001, np.random.default_rng(seed)) for seed in (3, 3, 4)
-    )
-    assert np.array_equal(first.opponent_index, again.opponent_index)
-    assert np.array_equal(first.learner_seat, again.learner_seat)
-    assert not np.array_equal(first.opponent_index, other.opponent_index)
-    assert first.opponent_index.dtype == np.int32
-    assert first.learner_seat.dtype == np.uint8
-
-
-def test_largest_remainders_get_the_games_left_over():
-    games = assign_games({"self": 0.5, "a": 0.26, "b": 0.24}, 10, np.random.default_rng(0))
-    assert np.bincount(games.opponent_index).tolist() == [5, 3, 2]
-
-
-def test_odd_games_get_either_seat():
-    seats = {
-        int(assign_games({"queue": 1.0}, 1, np.random.default_rng(seed)).learner_seat[0])
-        for seed in range(20)
-    }
-    assert seats == {0, 1}
-
-
-@pytest.mark.parametrize(
-    "shares", [{"self": 0.9}, {"self": 1.5, "queue": -0.5}, {"self": math.nan}]
-)
-def test_impossible_shares_are_refused(shares):
-    with pytest.raises(ValueError, match="shares"):
-        assign_games(shares, 10, np.random.default_rng(0))
