@@ -8,8 +8,9 @@ from typing import Any
 import jax
 
 from bb_jax import Policy, make_policy_step
+from bb_jax.features import NUM_PLIES
 from train.config import Config
-from train.games.deciders import ALL_PLIES, NetworkDecider, SamplingSettings
+from train.games.deciders import NetworkDecider, SamplingSettings
 from train.games.generator import GenerationShape, Generator
 from train.games.plan import GamePlan, groups_of_host, plan_games, share_of_host
 from train.games.pool import OpponentPool
@@ -37,7 +38,7 @@ class GamePlayer:
         num_games: int,
         num_groups: int,
         python_agents: Sequence[str] = (),
-        sampled_plies: int = ALL_PLIES,
+        sampled_plies: int = NUM_PLIES,
         host: int = 0,
         num_hosts: int = 1,
     ):
@@ -175,7 +176,7 @@ def generate_games_batched_by_opponent(
 
 def sampled_plies(config: Config) -> int:
     """The plies of a game whose actions are sampled; the best action is played after them."""
-    return ALL_PLIES if config.temp_threshold is None else config.temp_threshold
+    return NUM_PLIES if config.temp_threshold is None else config.temp_threshold
 
 
 def temperature_of(config: Config, iteration: int, start_iteration: int) -> float:

@@ -1,7 +1,7 @@
 """Schedules of the entropy coefficient, the sampling temperature and the learning rate.
 
-Every function takes `iteration`, the number of iterations completed before the one it is for,
-and returns a Python float. A continued run counts from its start: it passes
+Every function takes `iteration`, the number of iterations completed so far, and returns a Python
+float for the next one. A continued run counts from its start: it passes
 `iteration - start_iteration` and `total_iterations - start_iteration`.
 """
 
@@ -25,11 +25,15 @@ def get_entropy_coef(
 ) -> float:
     """The entropy coefficient of an iteration.
 
-    `decay_type` is "linear", "cosine" or "none" (`start_coef` throughout). The result is exactly
-    `start_coef` up to iteration 0 and exactly `end_coef` from `total_iterations` on.
+    Args:
+      iteration: the number of iterations completed.
+      total_iterations: the iteration at which the schedule ends.
+      start_coef: the value up to iteration 0, exactly.
+      end_coef: the value from `total_iterations` on, exactly.
+      decay_type: "linear", "cosine", or "none", which keeps `start_coef`.
 
     Raises:
-      ValueError: `decay_type` is none of the three.
+      ValueError: `decay_type` is unknown.
     """
     return _decay(iteration, total_iterations, start_coef, end_coef, decay_type)
 
@@ -41,7 +45,7 @@ def get_temperature(
     end_temp: float = 0.5,
     decay_type: str = "linear",
 ) -> float:
-    """The temperature that an iteration's actions are sampled at; see `get_entropy_coef`."""
+    """The sampling temperature of an iteration; see `get_entropy_coef`."""
     return _decay(iteration, total_iterations, start_temp, end_temp, decay_type)
 
 
@@ -55,12 +59,19 @@ def get_learning_rate(
 ) -> float:
     """The learning rate of an iteration.
 
-    The first `warmup_iterations` rise in equal steps, none of them zero, and `learning_rate` is
-    reached exactly at iteration `warmup_iterations`. From there a "constant" rate stays; a
-    "linear" or "cosine" one falls to exactly `min_learning_rate` at `total_iterations`.
+    During the warm-up the rate rises in equal steps from above 0. At iteration `warmup_iterations`
+    it is exactly `learning_rate`, and the decay starts there.
+
+    Args:
+      iteration: the number of iterations completed.
+      total_iterations: the iteration at which the decay ends.
+      learning_rate: the rate after the warm-up.
+      decay_type: "linear" or "cosine" to `min_learning_rate`, or "constant".
+      min_learning_rate: the rate at `total_iterations`, exactly.
+      warmup_iterations: the number of iterations of the warm-up.
 
     Raises:
-      ValueError: `decay_type` is none of the three.
+      ValueError: `decay_type` is unknown.
     """
     if decay_type not in LEARNING_RATE_SCHEDULES:
         raise ValueError(_unknown(decay_type, LEARNING_RATE_SCHEDULES))
@@ -86,14 +97,13 @@ def _decay(iteration: int, total: int, start: float, end: float, decay_type: str
 
 
 def _mix(start: float, end: float, remaining: float) -> float:
-    # In Python floats, and not by optax, whose float32 would turn an end value of 0.01 into
-    # 0.009999999776.
+    # optax computes in float32, where an end value of 0.01 becomes 0.009999999776.
     mixed = start * remaining + end * (1.0 - remaining)
     return float(min(max(mixed, min(start, end)), max(start, end)))
 
 
 def _remaining(iteration: int, total: int, decay_type: str) -> float:
-    """The part of the way from start to end that is still to go, 1 to 0."""
+    """The weight of the start value, from 1 to 0."""
     if iteration >= total:
         return 0.0
     if iteration <= 0:
@@ -103,7 +113,7 @@ def _remaining(iteration: int, total: int, decay_type: str) -> float:
 
 @lru_cache(maxsize=16)
 def _unit_schedule(total: int, decay_type: str) -> np.ndarray:
-    """float32 [total], at every iteration: computed one by one, each would wait for the device."""
+    """The weights at all iterations, float32 [total]; one at a time would wait for the device."""
     with jax.transfer_guard("allow"):
         return _computed(total, decay_type)
 

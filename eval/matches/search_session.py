@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bb_sim.arena import EXTERNAL
+from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.streams import mixed_seeds
 
 if TYPE_CHECKING:
     from bb_jax.search import Search, SearchResult
-
-_TURN_BYTE = 13
 
 
 class SearchSession:
@@ -47,7 +46,7 @@ class SearchSession:
         The decisions of a game come in their order; a game that begins again is a new one.
         """
         beliefs = self._beliefs.at(_seats(games, rows), rows)
-        seeds = mixed_seeds(self._seeds[games], rows[:, _TURN_BYTE])
+        seeds = mixed_seeds(self._seeds[games], rows[:, TURN_BYTE])
         return self._search(self._params, rows, beliefs, seeds)
 
     def played(self, games: np.ndarray, rows: np.ndarray, actions: np.ndarray) -> None:
@@ -63,4 +62,4 @@ class SearchSession:
 
 def _seats(games: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """int64 [B]: seat s of game g is 2 g + s."""
-    return 2 * games.astype(np.int64) + (rows[:, _TURN_BYTE] & 1)
+    return 2 * games.astype(np.int64) + (rows[:, TURN_BYTE] & 1)

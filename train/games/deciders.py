@@ -18,9 +18,6 @@ from train.games.rollout import Rollout
 # are compiled.
 _SMALLEST_BATCH = 64
 
-# A game has 24 plies: `sampled_plies` of this many samples every action.
-ALL_PLIES = 24
-
 # See `bb_jax.make_policy_step`. The expert's step returns an ExpertChoice instead.
 PolicyStep = Callable[[Any, Any, Any, Any, Any], Any]
 

@@ -10,14 +10,13 @@ import jax
 import numpy as np
 
 from bb_jax.expert.step import ExpertStep
-from bb_jax.features import NUM_ACTIONS, NUM_PLIES
+from bb_jax.features import NUM_ACTIONS
+from bb_sim.arena import MAX_DECISIONS
 from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.search_session import SearchSession
 from train.games.deciders import NetworkDecider, PendingPass, SamplingSettings, WaitingGames
 from train.games.plan import NO_TRAJECTORY, GamePlan
 from train.games.rollout import ExpertRecord, Rollout
-
-_DECISIONS = NUM_PLIES // 2
 
 
 class ExpertDecider(NetworkDecider):
@@ -52,7 +51,7 @@ class ExpertDecider(NetworkDecider):
         self._member_step = member_step
         self._trajectories = plan.trajectories
         self._search = search
-        shape = (plan.num_trajectories, _DECISIONS)
+        shape = (plan.num_trajectories, MAX_DECISIONS)
         self._record = ExpertRecord(
             best=np.zeros(shape, bool),
             values=np.zeros((*shape, 2), np.float32),

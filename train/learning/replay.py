@@ -1,4 +1,7 @@
-"""The replay buffer of expert iteration: the newest positions that the expert played."""
+"""The replay buffer of expert iteration: lessons from the expert's latest games.
+
+`N` denotes trajectories, `T` decisions of a trajectory.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,22 @@ from train.games.rollout import ExpertRecord, Rollout
 def lambda_returns(
     record: ExpertRecord, lengths: np.ndarray, rewards: np.ndarray, td_lambda: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Targets of the values, backwards from the end of each trajectory.
+    """Computes the value targets backwards from the end of each trajectory.
 
-    An afterstate is worth what the next decision is worth, and a decision what its best action is:
-    the expert's value of it, corrected by `td_lambda` times what came out for the action played
-    beyond the expert's value of that (Harutyunyan et al., "Q(lambda) with off-policy corrections",
-    equation 4). Playing another action than the best one is no fault of the decision.
+    The target of an afterstate is the target of the next decision, or the reward at the end. The
+    target of a decision is the expert's value of the best action, plus `td_lambda` times the
+    difference between the target of the afterstate and the expert's value of the action played
+    (Harutyunyan et al., "Q(lambda) with off-policy corrections", equation 4). So a decision does
+    not lose value because a worse action was played in it.
 
     Args:
-      record: N trajectories of T decisions.
-      lengths: int32 [N].
+      record: the expert's assessment of the decisions.
+      lengths: int32 [N], the number of decisions.
       rewards: float32 [N, 2], in the units of the values.
-      td_lambda: from 0 to 1.
+      td_lambda: the weight of the correction, from 0 to 1.
 
     Returns:
-      Targets of decisions and of the afterstates played, each float32 [N, T, 2].
+      The targets of the decisions and of the afterstates played, each float32 [N, T, 2].
     """
     decisions = np.zeros_like(record.values)
     afterstates = np.zeros_like(record.values)
@@ -44,7 +48,13 @@ def lambda_returns(
 
 
 def lessons_of(rollout: Rollout, td_lambda: float, draw_reward: float) -> Lessons:
-    """The positions of a rollout that an expert played, trajectory by trajectory."""
+    """Makes lessons of an expert's rollout, trajectory by trajectory.
+
+    Args:
+      rollout: the rollout, with the expert's record.
+      td_lambda: see `lambda_returns`.
+      draw_reward: the reward of a draw.
+    """
     record = rollout.expert
     assert record is not None
     rewards = rollout.rewards_with(draw_reward) / np.array([1.0, MARGIN_UNIT], np.float32)
@@ -61,31 +71,35 @@ def lessons_of(rollout: Rollout, td_lambda: float, draw_reward: float) -> Lesson
 
 
 class Replay:
-    """An immutable buffer: what is added gives another buffer, which shares the old positions."""
+    """An immutable replay buffer. Adding lessons makes a new buffer that shares the old arrays."""
 
     def __init__(self, chunks: Sequence[Lessons] = ()):
-        """`chunks` are the lessons of iterations, the oldest first."""
+        """Makes a buffer of the lessons of iterations, the oldest first."""
         self._chunks = tuple(chunks)
         self._ends = np.cumsum([0] + [len(chunk.observations) for chunk in self._chunks])
 
     def __len__(self) -> int:
-        """Positions held."""
+        """The number of lessons."""
         return int(self._ends[-1])
 
     def with_lessons(self, lessons: Lessons, capacity: int) -> Replay:
-        """The buffer with an iteration's lessons, without the oldest ones beyond the capacity."""
+        """Makes a buffer with another iteration's lessons.
+
+        The oldest iterations are dropped while there are more lessons than `capacity`; the new one
+        always stays.
+        """
         chunks = [*self._chunks, lessons]
         while sum(len(chunk.observations) for chunk in chunks) > capacity and len(chunks) > 1:
             chunks.pop(0)
         return Replay(chunks)
 
     def sample(self, count: int, random: np.random.Generator, room: int) -> Lessons:
-        """Lessons drawn uniformly, with replacement.
+        """Samples lessons uniformly with replacement.
 
         Args:
-          count: lessons drawn.
-          random: draws them.
-          room: rows of the result, `count` or more; those beyond are undefined.
+          count: the number of lessons.
+          random: the random generator.
+          room: the number of rows in the result, at least `count`. Padding rows are arbitrary.
         """
         drawn = random.integers(len(self), size=count)
         chunk_of = np.searchsorted(self._ends, drawn, side="right") - 1
@@ -101,10 +115,10 @@ class Replay:
         return sampled
 
     def to_arrays(self) -> dict[str, Any]:
-        """The chunks by number, as a nested dict of their arrays, which nobody changes."""
+        """The arrays of the chunks, by number and name; they must not be changed."""
         return {f"{i:06d}": chunk._asdict() for i, chunk in enumerate(self._chunks)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Replay:
-        """The buffer whose `to_arrays()` was `arrays`."""
+        """Restores the buffer whose `to_arrays()` was `arrays`."""
         return cls([Lessons(**arrays[name]) for name in sorted(arrays)])

@@ -13,7 +13,7 @@ import pytest
 from bb_jax import NetworkConfig, build_network, init_params, make_policy_step
 from bb_sim import OPPONENTS
 from tests.train.policies import HashedDecider, hashed_actions
-from train.config import OpponentConfig
+from tests.train.pools import opponent_config
 from train.game_player import GamePlayer
 from train.games.deciders import NetworkDecider
 from train.games.generator import GenerationShape, Generator
@@ -201,7 +201,7 @@ def test_each_checkpoint_opponent_costs_at_most_one_forward_pass_a_ply():
         calls.append(id(params))
         return step(params, *arguments)
 
-    pool = OpponentPool(OpponentConfig(0.3, 0.5, 0.1, 0.1, 10), ("random", "heuristic"))
+    pool = OpponentPool(opponent_config(0.3, 0.5, 0.1, 0.1), ("random", "heuristic"))
     for name in "abc":
         pool.add_checkpoint(name)
     # One group, one slot a game: nobody has more than the 24 plies of a game to answer.

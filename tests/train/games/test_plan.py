@@ -1,4 +1,4 @@
-"""The plan of an iteration's games: opponents, seats and groups."""
+"""The plan of an iteration's games: opponents, seats, groups and trajectories."""
 
 import math
 from collections import Counter
@@ -10,11 +10,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bb_sim import OPPONENTS
+from bb_sim.arena import EXTERNAL
+from tests.train.pools import opponent_config
 from train.config import Config, OpponentConfig
-from train.games.plan import BOTH_SEATS, assign_games, split_into_groups
+from train.games.plan import (
+    BOTH_SEATS,
+    NO_TRAJECTORY,
+    assign_games,
+    plan_games,
+    split_into_groups,
+)
 from train.games.pool import OpponentPool, make_opponent_pool
+from train.games.worker import FIRST_PYTHON_AGENT
 
-SHARES = OpponentConfig(0.5, 0.1, 0.1, 0.3, 10)
+POOL_SHARES = opponent_config(0.5, 0.1, 0.1, 0.3)
+AGENT = "tests.train.policies:FirstAction"
+SHARES = {
+    "self": 0.4,
+    "checkpoint:aaa": 0.1,
+    "checkpoint:bbb": 0.1,
+    "random": 0.1,
+    "noisy": 0.2,
+    AGENT: 0.1,
+}
+
+
+# ---------------------------------------------------------------------------------------------
+# Opponents and seats
+# ---------------------------------------------------------------------------------------------
 
 
 def random_shares():
@@ -64,7 +87,7 @@ def test_every_group_gets_its_part(shares, num_games, num_groups):
 
 
 def test_assignment_depends_on_the_generator_alone():
-    shares = OpponentPool(SHARES, OPPONENTS).shares()
+    shares = OpponentPool(POOL_SHARES, OPPONENTS).shares()
     first, again, other = (
         assign_games(shares, 1001, np.random.default_rng(seed)) for seed in (3, 3, 4)
     )
@@ -106,3 +129,69 @@ def test_a_configuration_counts_enough_trajectories():
             two_seats = (assignment.learner_seat == BOTH_SEATS).sum()
             assert games + two_seats <= config.max_trajectories
         assert replace(config, use_opponent_pool=False).max_trajectories == 2 * games
+
+
+# ---------------------------------------------------------------------------------------------
+# Whole plans
+# ---------------------------------------------------------------------------------------------
+
+
+def make_plan(seed=(3, 1), num_games=200, num_groups=3):
+    return plan_games(
+        SHARES,
+        num_games=num_games,
+        num_groups=num_groups,
+        members=("aaa", "bbb"),
+        python_agents=(AGENT,),
+        seed=seed,
+    )
+
+
+def test_a_plan_gives_every_seat_its_player_and_the_learner_s_its_trajectory():
+    plan = make_plan()
+    codes = {
+        "checkpoint:aaa": EXTERNAL + 1,
+        "checkpoint:bbb": EXTERNAL + 2,
+        "random": OPPONENTS.index("random"),
+        "noisy": OPPONENTS.index("noisy"),
+        AGENT: EXTERNAL + FIRST_PYTHON_AGENT,
+    }
+    for game in range(200):
+        opponent, seat = plan.opponents[plan.opponent_index[game]], plan.learner_seat[game]
+        if opponent == "self":
+            assert seat == BOTH_SEATS
+            assert (plan.controllers[game] == EXTERNAL).all()
+            assert (plan.trajectories[game] >= 0).all()
+        else:
+            assert plan.controllers[game, seat] == EXTERNAL
+            assert plan.controllers[game, 1 - seat] == codes[opponent]
+            assert plan.trajectories[game, seat] >= 0
+            assert plan.trajectories[game, 1 - seat] == NO_TRAJECTORY
+    used = plan.trajectories[plan.trajectories >= 0]
+    assert sorted(used) == list(range(len(used)))
+    assert plan.group_bounds.tolist() == [0, 67, 134, 200]
+    counts = Counter(plan.opponents[index] for index in plan.opponent_index)
+    assert counts == {key: round(200 * share) for key, share in SHARES.items()}
+
+
+def test_no_configuration_has_more_checkpoint_opponents_than_there_are_numbers_for():
+    largest = OpponentConfig(max_checkpoints=100)
+    members = [f"{n:016x}" for n in range(largest.max_checkpoints + 20)]
+    shares = {f"checkpoint:{member}": 1 / len(members) for member in members}
+    plan = plan_games(
+        shares, num_games=500, num_groups=4, members=members, python_agents=(), seed=(1,)
+    )
+    assert plan.controllers.max() < EXTERNAL + FIRST_PYTHON_AGENT
+    with pytest.raises(ValueError, match="max_checkpoints must be at least 0 and at most 100"):
+        OpponentConfig(max_checkpoints=101)
+    with pytest.raises(ValueError, match="exploit_patch_max must be at least 0 and at most 20"):
+        Config(experiment_name="many", total_iterations=1, exploit_patch_max=21)
+
+
+def test_a_plan_depends_on_its_seed_alone():
+    plan, again, other = make_plan(), make_plan(), make_plan(seed=(3, 2))
+    for name in ("seeds", "controllers", "trajectories", "opponent_index"):
+        assert np.array_equal(getattr(plan, name), getattr(again, name))
+    assert len(set(plan.seeds.tolist())) == 200
+    assert not np.isin(plan.seeds, other.seeds).any()
+    assert not np.array_equal(plan.learner_seat, other.learner_seat)

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bb_sim import OPPONENTS
-from train.config import Config, OpponentConfig
+from tests.train.pools import opponent_config
+from train.config import Config
 from train.games.pool import AdaptiveOpponentPool, OpponentPool, make_opponent_pool
 
-SHARES = OpponentConfig(0.5, 0.1, 0.1, 0.3, 10)
+SHARES = opponent_config(0.5, 0.1, 0.1, 0.3)
 # An evaluation's win rates and the raw weights that follow, the last two never evaluated.
 WIN_RATES = {
     "random": 0.93,
@@ -82,7 +83,7 @@ def test_shares_with_nothing_to_play_against_go_to_self_play(named, self_play):
 
 
 def test_an_opponent_without_a_share_is_left_out():
-    shares = OpponentPool(OpponentConfig(0.0, 0.0, 0.0, 1.0), ("random", "heuristic")).shares()
+    shares = OpponentPool(opponent_config(0.0, 0.0, 0.0, 1.0), ("random", "heuristic")).shares()
     assert shares == {"heuristic": 1.0}
 
 
@@ -95,7 +96,7 @@ def test_an_opponent_without_a_share_is_left_out():
 )
 def test_shares_are_positive_and_sum_to_one(weights, named, checkpoints, rates):
     total = math.fsum(weights)
-    config = OpponentConfig(*(weight / total for weight in weights))
+    config = opponent_config(*(weight / total for weight in weights))
     pool = AdaptiveOpponentPool(config, named)
     for index in range(checkpoints):
         pool.add_checkpoint(str(index))
