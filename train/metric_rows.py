@@ -12,6 +12,8 @@ import numpy as np
 from bb_jax import Hyper
 from eval.matches.match import MatchResult
 from train.games.plan import GamePlan, Record, records
+from train.games.rollout import Rollout
+from train.hosts.base import Hosts
 
 Row = dict[str, Any]
 
@@ -29,6 +31,17 @@ class GameSummary:
     outcomes: np.ndarray
     positions: int
     seconds: dict[str, float]
+
+
+def gather_games(hosts: Hosts, rollout: Rollout) -> GameSummary:
+    """Summarizes the games of all hosts, each of which gives its own rollout."""
+    own = (rollout.outcomes, rollout.positions, rollout.seconds)
+    outcomes, positions, seconds = zip(*hosts.gather(own), strict=True)
+    return GameSummary(
+        np.concatenate(outcomes),
+        sum(positions),
+        {name: max(each[name] for each in seconds) for name in seconds[0]},
+    )
 
 
 def learning_row(

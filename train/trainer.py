@@ -27,24 +27,24 @@ import numpy as np
 
 from bb_jax import Hyper
 from bb_jax.errors import CheckpointError, EvaluationError
-from eval.matches.match import MatchResult, evaluate
+from eval.matches.match import MatchResult
 from train.config import Config
 from train.display import Display
+from train.evaluation import evaluate
 from train.exploit import ExploitPatch
 from train.game_player import GamePlayer, Games, sampled_plies, temperature_of
 from train.games.generator import Generator
 from train.games.pool import make_opponent_pool
-from train.hosts.connected import HostError, Hosts
+from train.hosts.base import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals, Task
 from train.learning.learner import Learner
-from train.metric_rows import Row, evaluation_row, learning_row, time_row
-from train.runs.metrics import MetricsError, MetricsWriter
+from train.metric_rows import Row, evaluation_row, gather_games, learning_row, time_row
+from train.runs.metrics import Metrics, MetricsError
 from train.runs.start import Origin
 from train.runs.state import GameSource, RunState
 from train.runs.steps import SavedState
-from train.runs.store import RunStore
+from train.runs.store import Store
 from train.schedules import get_entropy_coef, get_learning_rate
-from train.sharing import evaluate_part, gather_evaluation, gather_played
 
 # Purposes of random streams, so that no two of them share their numbers.
 INITIALISATION, GAMES, UPDATE, EVALUATION, EXPLOIT, FINAL_EVALUATION = range(6)
@@ -58,10 +58,10 @@ class Trainer:
         config: Config,
         origin: Origin,
         *,
-        store: RunStore,
+        store: Store,
         learner: Learner,
         generator: Generator,
-        metrics: MetricsWriter,
+        metrics: Metrics,
         display: Display,
         stop: StopSignals,
         hosts: Hosts | None = None,
@@ -168,7 +168,7 @@ class Trainer:
             self._games = self._begin_games(*self._next_source())
         plan, rollout = self._games.result(self._stop)
         self._games = None
-        played = gather_played(self._hosts, rollout)
+        played = gather_games(self._hosts, rollout)
         waited = time.perf_counter()
         next_source = None
         if config.async_game_generation:
@@ -277,15 +277,9 @@ class Trainer:
         )
 
     def _evaluate(self, policy: Any, games: int, purpose: int) -> list[MatchResult]:
-        config, seed, hosts = self._config, self._deals_seed(purpose), self._hosts
-        opponents = config.eval_opponents
-        if hosts.count > 1:
-            task = Task(
-                lambda: evaluate_part(hosts, policy, opponents, games, seed, config.scoring)
-            )
-            return gather_evaluation(hosts, task.result(self._stop))
-        whole = Task(lambda: evaluate(policy, opponents, games, seed, config.scoring))
-        return whole.result(self._stop)
+        opponents, scoring = self._config.eval_opponents, self._config.scoring
+        seed = self._deals_seed(purpose)
+        return evaluate(self._hosts, policy, opponents, games, seed, scoring, self._stop)
 
     def _deals_seed(self, purpose: int) -> int:
         """The same at every evaluation, so that two of them differ by the policy alone."""

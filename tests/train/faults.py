@@ -20,8 +20,8 @@ POINTS = {
     "generation": ("train.games.deciders", "NetworkDecider", "decide", "before"),
     "learning": ("train.learning.ppo_learner", "PPOLearner", "learn", "before"),
     "evaluation": ("train.trainer", None, "evaluate", "before"),
-    "before saving": ("train.runs.steps", "Checkpoints", "save", "before"),
-    "saving": ("train.runs.steps", "Checkpoints", "save", "after"),
+    "before saving": ("train.runs.steps", "TrainingSteps", "save", "before"),
+    "saving": ("train.runs.steps", "TrainingSteps", "save", "after"),
     "between": ("train.runs.metrics", "MetricsWriter", "write", "after"),
     "exploiting": ("train.exploit", "ExploitPatch", "_improve", "before"),
 }

@@ -1,9 +1,9 @@
-"""The hosts of one run talk to each other: values, stops and losses, beside JAX's collectives.
+"""Several hosts, connected beside JAX's collectives: they exchange values, stops and losses.
 
-Host 0 keeps the run's folder, its metrics and its display, and holds a connection to every other
-host. What goes over it is small and never touches a device, so that it works while a collective of
-the device hangs: a signal that came to one host, the last words of one that ends, and the silence
-of one that is gone. All hosts make the same calls of `gather` and `share` in the same order.
+Host 0 keeps the run's folder, the metrics and the display, and holds a connection to every other
+host. Messages are small and never touch a device, so they pass even while a collective hangs. They
+carry values, signals and the reason why a host ends; silence means that a host is gone. All hosts
+make the same calls of `gather` and `share` in the same order.
 """
 
 from __future__ import annotations
@@ -17,66 +17,22 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from bb_jax.errors import UserError
+from train.hosts.base import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals
 
 _PING_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _LEAVE_SECONDS = 5.0
-#: A host that is not heard from for this long is taken for lost.
+#: A host counts as lost after this many seconds of silence.
 DEFAULT_PATIENCE = 60.0
 
 T = TypeVar("T")
 
 
-class HostError(UserError):
-    """Another host is lost or has failed; the message is one sentence that names it."""
-
-
-class Hosts:
-    """The hosts of a run: here, this process alone.
-
-    Attributes:
-      index: of this host.
-      count: hosts in all.
-    """
-
-    index = 0
-    count = 1
-
-    @property
-    def first(self) -> bool:
-        """Whether this is the host that writes, host 0."""
-        return self.index == 0
-
-    def gather(self, value: T) -> list[T]:
-        """The values that all hosts have given in the same call, by host.
-
-        Raises:
-          HostError: a host is lost or has failed.
-          Interrupted: one of them was told to stop.
-        """
-        return [value]
-
-    def share(self, make: Callable[[], T]) -> T:
-        """What host 0 makes, on every host; `make` is called there alone. Errors as in `gather`."""
-        return make()
-
-    def why_lost(self, seconds: float) -> str | None:
-        """The sentence on a host that is lost; waits so long for one to be noticed."""
-        return None
-
-    def leave(self, reason: str | None = None) -> None:
-        """Says goodbye, with the reason where this host ends early; waits a little for the others.
-
-        Nothing can be said or heard afterwards.
-        """
-
-
 class _Line:
-    """The connection to one host, with a thread that reads and one that writes.
+    """The connection to one host, with a reading and a writing thread.
 
-    Nobody waits for a host that does not read: what is to be sent lies in a queue.
+    Messages are queued, so nobody waits for a host that does not read.
     """
 
     def __init__(self, connection: Connection, heard: Callable[[Any], None]):
@@ -93,11 +49,11 @@ class _Line:
             thread.start()
 
     def send(self, *message: Any) -> None:
-        """Puts a message into the queue."""
+        """Queues a message."""
         self._outgoing.put(message)
 
     def flush(self, seconds: float) -> None:
-        """Ends the writing; waits so long for what is in the queue to be sent."""
+        """Ends the writing; waits up to `seconds` for queued messages to be sent."""
         self._outgoing.put(None)
         self._threads[1].join(seconds)
 
@@ -135,9 +91,14 @@ class ConnectedHosts(Hosts):
         stop: StopSignals,
         patience: float = DEFAULT_PATIENCE,
     ):
-        """Takes the connections: host 0 those to hosts 1, 2, ..., the others the one to host 0.
+        """Takes over the connections; from here on `stop.check()` also calls `check`.
 
-        From here on `stop.check()` raises what concerns all hosts as well.
+        Args:
+          index: this host's number.
+          count: number of hosts.
+          connections: on host 0 those to hosts 1, 2, ...; elsewhere the one to host 0.
+          stop: this host's signals.
+          patience: seconds of silence after which a host counts as lost.
         """
         self.index = index
         self.count = count
@@ -175,11 +136,11 @@ class ConnectedHosts(Hosts):
         return value
 
     def check(self) -> None:
-        """Raises what has come from other hosts; tells them of a signal that came to this one.
+        """Raises what other hosts have sent; tells them of a signal to this host.
 
         Raises:
           Interrupted: another host was told to stop.
-          HostError: one is lost or has failed.
+          HostError: a host is lost or has failed.
         """
         if self._stop.received is not None and not self._announced:
             self._announced = True
@@ -223,7 +184,7 @@ class ConnectedHosts(Hosts):
             self._stop.check()
 
     def _hear(self, other: int, message: tuple[Any, ...]) -> None:
-        """Takes a message of another host, in the thread of its line."""
+        """Handles a message from another host, in that connection's reading thread."""
         kind = message[0]
         if kind == "closed":
             if other not in self._leaving:

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from train.hosts.connected import DEFAULT_PATIENCE, ConnectedHosts, HostError, Hosts
+from train.hosts.base import HostError, Hosts
+from train.hosts.connected import DEFAULT_PATIENCE, ConnectedHosts
 from train.interrupt import StopSignals
 
 _ADDRESS_BYTES = 1024

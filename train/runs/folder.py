@@ -34,6 +34,10 @@ class RunFolder:
         """The inference export of a checkpoint opponent."""
         return self.path / layout.OPPONENTS / f"{policy_hash}{layout.POLICY_SUFFIX}"
 
+    def exploiter_steps(self, iteration: int) -> Path:
+        """The training states of an iteration's exploiter."""
+        return self.exploiter / f"{iteration:06d}"
+
     def make(self) -> None:
         """Makes the folders.
 

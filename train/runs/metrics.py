@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol, Self
 
 import numpy as np
 from tensorboardX.event_file_writer import EventsWriter
@@ -68,6 +68,28 @@ def plain_value(key: str, value: Any) -> Value:
 
 def _order(key: str) -> tuple[bool, bool, str]:
     return key != "iteration", key.startswith("time/"), key
+
+
+class Metrics(Protocol):
+    """What the training loop reports; where several hosts train, host 0 alone writes it.
+
+    Attributes:
+      log: a logger for what happens, in words.
+    """
+
+    log: logging.Logger
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: Any) -> None: ...
+
+    def cut_back(self, iteration: int) -> object:
+        """Drops the rows after an iteration, so that a run can go on from there."""
+        ...
+
+    def write(self, row: Mapping[str, Any]) -> Row:
+        """Adds the row of one iteration; returns it with plain values."""
+        ...
 
 
 class MetricsWriter:

@@ -1,4 +1,4 @@
-"""Where a run begins: with a fresh network, or with the state that another run has left."""
+"""What a new run begins with: a fresh network, or a state that another run has left."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from train.config import Config, config_to_dict, differences
 from train.runs.folder import RunFolder
 from train.runs.packing import unpack_state
 from train.runs.state import RunState, Totals
-from train.runs.steps import Checkpoints, SavedState
+from train.runs.steps import SavedState, TrainingSteps
 
 _CONFIGS = Path("configs")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run begins.
+    """The state that training begins with, in a new run or a resumed one.
 
     Attributes:
-      description: for messages, such as "a fresh network" or "checkpoint 600 of iter0_to_600".
+      description: names it in messages: "a fresh network", "checkpoint 600 of iter0_to_600".
       state: the run's state after its last completed iteration.
-      arrays: the arrays that belong to it; None for a fresh network.
+      arrays: the arrays of that state; None for a fresh network.
     """
 
     description: str
@@ -37,14 +37,14 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Start:
-    """The beginning of a new run, before anything of it is written.
+class NewRun:
+    """Everything that a new run begins with, before any of it is written.
 
     Attributes:
-      origin: where it begins.
-      source: the run that it starts from and whose checkpoint opponents come along, if any.
+      origin: the state that its training begins with.
+      source: the run whose checkpoint opponents it takes over, if any.
       fixed_opponents: policy files of the opponents that never leave the pool.
-      teacher: policy file of the teacher, if there is one.
+      teacher: the teacher's policy file, if there is one.
     """
 
     origin: Origin
@@ -53,8 +53,8 @@ class Start:
     teacher: Path | None = None
 
 
-def find_start(config: Config) -> Start:
-    """The beginning of a new run: fresh, or from another run where `resume_from` names one.
+def find_new_run(config: Config) -> NewRun:
+    """Finds what a new run begins with: a fresh network, or the state that `resume_from` names.
 
     From another run come parameters, optimizer state, iteration, totals and pool members;
     random streams, adaptive weights and metrics are the new run's own. From the run of `merge_with`
@@ -72,7 +72,7 @@ def find_start(config: Config) -> Start:
     if config.resume_from is None:
         pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}, "fixed": fixed}
         origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
-        return Start(origin, fixed_opponents=fixed_paths, teacher=teacher)
+        return NewRun(origin, fixed_opponents=fixed_paths, teacher=teacher)
     source, description, saved = _read_start("resume_from", config.resume_from)
     state, saved_config = read_host(saved, description)
     learner = saved.arrays["learner"]
@@ -101,7 +101,7 @@ def find_start(config: Config) -> Start:
         totals=state.totals,
         pool=state.pool | {"win_rates": {}, "fixed": fixed},
     )
-    return Start(Origin(description, begun, {"learner": learner}), source, fixed_paths, teacher)
+    return NewRun(Origin(description, begun, {"learner": learner}), source, fixed_paths, teacher)
 
 
 def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedState]:
@@ -192,7 +192,7 @@ def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
             there = ", ".join(map(str, packed))
             raise CheckpointError(f"{source.path} has no checkpoint {step}; there are: {there}")
         return None, f"checkpoint {step} of {source.path}", unpack_state(packed[step])[0]
-    checkpoints = Checkpoints(source.steps, keep=None)
+    checkpoints = TrainingSteps(source.steps, keep=None)
     try:
         step = checkpoints.newest if step is None else step
         saved = checkpoints.restore(step)

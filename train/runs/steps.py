@@ -40,7 +40,7 @@ class SavedState:
     host: dict[str, Any]
 
 
-class Checkpoints:
+class TrainingSteps:
     """The steps under one folder: the newest ones and the best one are kept.
 
     A step is complete or not there: a kill in the middle of a save leaves the steps before it.

@@ -13,6 +13,7 @@ import pytest
 
 from eval.matches.match import evaluate
 from tests.eval.policies import highest
+from train.evaluation import evaluate as evaluate_on_hosts
 from train.games.plan import (
     games_of_host,
     groups_of_host,
@@ -20,10 +21,10 @@ from train.games.plan import (
     plan_games,
     share_of_host,
 )
-from train.hosts.connected import ConnectedHosts, HostError, Hosts
+from train.hosts.base import HostError, Hosts
+from train.hosts.connected import ConnectedHosts
 from train.interrupt import Interrupted, StopSignals
 from train.main import main
-from train.sharing import evaluate_part, gather_evaluation
 
 
 class Star:
@@ -206,8 +207,9 @@ def test_hosts_evaluate_as_one_does(make_star, games):
     arguments = (highest(), ["random", "online"], games, 5, "points")
     expected = evaluate(*arguments)
     star = make_star(3)
-    found = star.everywhere(lambda host: gather_evaluation(host, evaluate_part(host, *arguments)))
-    for results in found:
+    stop = StopSignals()
+    found = star.everywhere(lambda host: evaluate_on_hosts(host, *arguments, stop))
+    for results in [*found, evaluate_on_hosts(Hosts(), *arguments, stop)]:
         for result, whole in zip(results, expected, strict=True):
             assert result == whole
             np.testing.assert_array_equal(result.margins, whole.margins)

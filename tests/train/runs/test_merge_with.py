@@ -14,7 +14,7 @@ from tests.train.processes import tree
 from tests.train.running import metrics, train, train_struck, write_config
 from train import checkpoints
 from train.config import ConfigError, load_config
-from train.runs.start import find_start
+from train.runs.start import find_new_run
 
 NARROW = {"kind": "mlp", "hidden_layers": [8], "dropout": 0.0}
 MERGED = {"kind": "mlp", "hidden_layers": [16], "second_tower": [8], "dropout": 0.0}
@@ -46,7 +46,7 @@ def test_it_begins_as_the_mean_of_both_and_goes_on_exactly(tmp_path, finished_ru
     wide = finished_run(True) / "run"
     before = tree(wide), tree(narrow)
     whole = merging(tmp_path / "whole", f"{wide}@6", narrow)
-    start = find_start(load_config(whole))
+    start = find_new_run(load_config(whole))
     assert start.origin.description == (
         f"checkpoint 6 of {wide} merged with checkpoint 2 of {narrow}"
     )
@@ -90,7 +90,7 @@ def test_networks_that_do_not_fit_are_refused(tmp_path, finished_run, narrow):
     def refusal(first, second, *changes):
         config = merging(tmp_path, first, second)
         with pytest.raises(CheckpointError) as refused:
-            find_start(load_config(config, changes))
+            find_new_run(load_config(config, changes))
         return str(refused.value)
 
     assert (

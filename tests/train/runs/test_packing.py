@@ -22,8 +22,8 @@ from train import checkpoints
 from train.config import load_config
 from train.runs.folder import RunFolder
 from train.runs.packing import pack_state, unpack_state
-from train.runs.start import find_start
-from train.runs.steps import Checkpoints, SavedState
+from train.runs.start import find_new_run
+from train.runs.steps import SavedState, TrainingSteps
 from train.runs.store import RunStore
 
 
@@ -41,7 +41,7 @@ def packed(tmp_path_factory, finished_run):
 
 @pytest.fixture
 def state(finished_run):
-    reading = Checkpoints(finished_run(True) / "run" / "steps", keep=None)
+    reading = TrainingSteps(finished_run(True) / "run" / "steps", keep=None)
     yield reading.restore(6)
     reading.close()
 
@@ -106,7 +106,7 @@ def test_another_run_starts_from_it_and_writes_nothing_there(tmp_path, packed):
     assert f"begins with checkpoint 6 of {packed.parents[1]} at iteration 6" in result.stdout
     (row,) = metrics(tmp_path)
     assert row["iteration"] == 7
-    start = find_start(load_config(config))
+    start = find_new_run(load_config(config))
     assert start.source is None
     assert start.origin.state.pool == {
         "members": [],
@@ -118,9 +118,9 @@ def test_another_run_starts_from_it_and_writes_nothing_there(tmp_path, packed):
     assert tree(packed.parents[1]) == before
     # Its own name does as well.
     named = load_config(config, [f"resume_from={packed}"])
-    found = find_start(named).origin
+    found = find_new_run(named).origin
     assert flat(found.arrays).keys() == flat(start.origin.arrays).keys()
-    assert find_start(load_config(config, [f"resume_from={packed.parents[1]}"])).origin.state == (
+    assert find_new_run(load_config(config, [f"resume_from={packed.parents[1]}"])).origin.state == (
         start.origin.state
     )
 
@@ -172,7 +172,7 @@ def test_what_cannot_be_started_from_is_refused(tmp_path, packed, finished_run):
     def refusal(*changes: str) -> str:
         config = write_config(tmp_path, total_iterations=9)
         with pytest.raises(CheckpointError) as refused:
-            find_start(load_config(config, changes))
+            find_new_run(load_config(config, changes))
         return str(refused.value)
 
     assert "network_config.hidden_layers is [16] there and [32]" in refusal(

@@ -12,9 +12,9 @@ from tests.train.processes import tree
 from tests.train.running import REPOSITORY, metrics, train, train_struck
 from train.config import load_config
 from train.runs.folder import RunFolder
-from train.runs.start import find_start
+from train.runs.start import find_new_run
 from train.runs.state import RunState
-from train.runs.steps import Checkpoints, SavedState
+from train.runs.steps import SavedState, TrainingSteps
 from train.runs.store import RunStore
 
 FIRST = REPOSITORY / "configs" / "iter0_to_600.yaml"
@@ -40,7 +40,7 @@ SIZES = {
 
 
 def test_the_users_configuration_starts_in_a_fresh_clone():
-    start = find_start(load_config(SECOND))
+    start = find_new_run(load_config(SECOND))
     assert start.source is None
     assert (start.origin.state.iteration, start.origin.state.start_iteration) == (600, 600)
     assert start.origin.arrays is not None
@@ -61,7 +61,7 @@ def iteration_600(tmp_path_factory):
     result = train(FIRST, *overrides(folder, total_iterations=2))
     assert result.returncode == 0, result.stderr
     run = RunFolder(folder / "run")
-    checkpoints = Checkpoints(run.steps, keep=10)
+    checkpoints = TrainingSteps(run.steps, keep=10)
     saved = checkpoints.restore(2)
     state = dataclasses.replace(RunState.from_json(saved.host["run"]), iteration=600)
     host = saved.host | {"run": state.as_json()}
@@ -105,7 +105,7 @@ def test_the_second_run_goes_on_from_600_to_1000(tmp_path, iteration_600):
     assert [row["iteration"] for row in rows if "eval/mean_win_rate" in row] == [602, 604, 606]
     assert [row["checkpoint"] for row in rows] == [None, 602, None, 604, None, 606]
     assert [row["total/games"] for row in rows] == [60 * n for n in range(3, 9)]
-    (member,) = find_start(load_config(config, clean(arguments))).origin.state.pool["members"]
+    (member,) = find_new_run(load_config(config, clean(arguments))).origin.state.pool["members"]
     assert (tmp_path / "run" / "opponents" / f"{member}.policy").exists()
     assert rows[0][f"met/checkpoint:{member}/games"] > 0
 
@@ -117,10 +117,10 @@ def clean(arguments):
 def test_what_comes_along_and_what_does_not(tmp_path, iteration_600):
     config, *arguments = second(tmp_path, iteration_600)
     settings = load_config(config, clean(arguments))
-    start = find_start(settings)
+    start = find_new_run(settings)
     assert not (tmp_path / "run").exists()
 
-    checkpoints = Checkpoints(iteration_600 / "steps", keep=None)
+    checkpoints = TrainingSteps(iteration_600 / "steps", keep=None)
     saved = checkpoints.restore(600)
     checkpoints.close()
     assert start.origin.arrays is not None
@@ -165,7 +165,7 @@ def test_a_start_without_its_opponents_is_refused(tmp_path, iteration_600):
         policy.unlink()
     config, *arguments = second(tmp_path, source)
     with pytest.raises(CheckpointError, match=f"600 of {source} lacks its opponent"):
-        find_start(load_config(config, clean(arguments)))
+        find_new_run(load_config(config, clean(arguments)))
     assert not (tmp_path / "run").exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 from bb_jax.errors import CheckpointError
 from tests.train.processes import tree
 from train.runs.folder import RunFolder
-from train.runs.steps import Checkpoints, SavedState
+from train.runs.steps import SavedState, TrainingSteps
 
 
 def state(step: int) -> SavedState:
@@ -23,7 +23,7 @@ def state(step: int) -> SavedState:
 
 def save_steps(folder, win_rates, keep=2):
     """Saves steps with these win rates (None: never evaluated); returns the steps left."""
-    checkpoints = Checkpoints(folder, keep)
+    checkpoints = TrainingSteps(folder, keep)
     for step, win_rate in win_rates.items():
         checkpoints.save(step, state(step), win_rate)
     checkpoints.wait()
@@ -40,7 +40,7 @@ def steps(tmp_path):
 
 
 def restore(folder, step):
-    checkpoints = Checkpoints(folder, keep=2)
+    checkpoints = TrainingSteps(folder, keep=2)
     try:
         return checkpoints.restore(step)
     finally:
@@ -95,7 +95,7 @@ def test_reading_somebody_else_s_steps_writes_nothing(steps):
     unfinished.mkdir()
     (unfinished / "part").write_text("being saved by another process")
     before = tree(steps)
-    reader = Checkpoints(steps, keep=None)
+    reader = TrainingSteps(steps, keep=None)
     assert reader.newest == 3
     assert reader.restore(2).host == state(2).host
     reader.close()
@@ -106,12 +106,12 @@ def test_a_missing_step_names_those_that_are_there(steps):
     with pytest.raises(CheckpointError, match=r"no checkpoint 7; there are: 2, 3"):
         restore(steps, 7)
     with pytest.raises(CheckpointError, match="no complete checkpoint"):
-        assert Checkpoints(steps.parent / "other", keep=1).newest
+        assert TrainingSteps(steps.parent / "other", keep=1).newest
 
 
 def test_steps_after_the_one_gone_on_from_are_removed_even_where_damaged(steps):
     (steps / "3" / "host" / "metadata").write_bytes(b"")
-    checkpoints = Checkpoints(steps, keep=2)
+    checkpoints = TrainingSteps(steps, keep=2)
     checkpoints.delete_after(2)
     checkpoints.save(3, state(3), None)
     checkpoints.close()
