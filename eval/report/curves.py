@@ -23,7 +23,7 @@ from eval.report.style import (
     running_mean,
     short_name,
 )
-from eval.report.table import PUBLIC_BASELINE
+from eval.report.table import PUBLIC_BASELINE, mean_baseline
 
 # A curve with more points than that is drawn as a mean over several, above the points themselves.
 _CALM_POINTS = 120
@@ -88,8 +88,10 @@ def _axis_start(runs: Sequence[RunData], opponents: Sequence[str]) -> int:
 
 def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -> Chart:
     baseline = None
-    if opponent is not None and any(run.scoring == "points" for run in runs):
-        baseline = PUBLIC_BASELINE.get(opponent)
+    if any(run.scoring == "points" for run in runs):
+        met = {tuple(run.evaluated_opponents()) for run in runs}
+        names = (opponent,) if opponent is not None else met.pop() if len(met) == 1 else ()
+        baseline = mean_baseline(names)
 
     def draw(_: Figure, axes: Axes) -> None:
         axes.set_ylim(start, 101)

@@ -1,7 +1,7 @@
 """Match results as a table that fits 80 columns."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,13 @@ PUBLIC_BASELINE = {
     "distilled_outcome": 67.4,
 }
 TABLE_WIDTH = 80
+
+
+def mean_baseline(opponents: Collection[str]) -> float | None:
+    """The mean of the public win rates in percent; None unless every opponent has one."""
+    if not opponents or not all(opponent in PUBLIC_BASELINE for opponent in opponents):
+        return None
+    return sum(PUBLIC_BASELINE[opponent] for opponent in opponents) / len(opponents)
 
 
 def beats_baseline(result: MatchResult) -> bool | None:

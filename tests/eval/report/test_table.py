@@ -5,7 +5,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from eval.matches.match import MatchResult
-from eval.report.table import PUBLIC_BASELINE, beats_baseline, render_results
+from eval.report.table import PUBLIC_BASELINE, beats_baseline, mean_baseline, render_results
 
 
 def result(opponent, wins, games=10_000, margin=9):
@@ -19,6 +19,13 @@ def result(opponent, wins, games=10_000, margin=9):
 
 def test_the_baseline_stands_in_the_order_of_the_opponents():
     assert tuple(PUBLIC_BASELINE) == OPPONENTS
+
+
+def test_the_mean_of_the_baseline_needs_a_figure_for_every_opponent():
+    assert mean_baseline(OPPONENTS) == pytest.approx(75.66)
+    assert mean_baseline(["online"]) == 70.2
+    assert mean_baseline([*OPPONENTS, "quickstart@50"]) is None
+    assert mean_baseline([]) is None
 
 
 @pytest.mark.parametrize("games", [2, 10_000, 100_000])
