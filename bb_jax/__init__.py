@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bb_jax.placement import replicate as replicate
     from bb_jax.policies.inference import make_greedy_policy as make_greedy_policy
     from bb_jax.policies.inference import make_policy_step as make_policy_step
+    from bb_jax.policies.inference import make_sampling_policy as make_sampling_policy
     from bb_jax.policies.policy_file import Policy as Policy
     from bb_jax.policies.policy_file import load_policy as load_policy
     from bb_jax.policies.policy_file import policy_hash as policy_hash
@@ -33,6 +34,7 @@ _MODULE_OF = {
     "legal_mask": "features",
     "make_greedy_policy": "policies.inference",
     "make_policy_step": "policies.inference",
+    "make_sampling_policy": "policies.inference",
     "Hyper": "learning.state",
     "LearnerState": "learning.state",
     "init_state": "learning.state",

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from bb_jax import features
 from bb_jax.config import NetworkConfig, PPOConfig
+from bb_sim.rules.engine import HAND_SIZE, NUM_ACTIONS, QUEUE_SIZE
 
 # Dense products without sparsity, in TFLOP/s, from NVIDIA's data sheets (SXM versions): bfloat16,
 # and TF32, which XLA uses for float32 products on these devices.
@@ -28,10 +29,10 @@ def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
     if config.kind == "mlp":
         flops = 0
         for tower in filter(None, (config.hidden_layers, config.second_tower)):
-            widths = (features.flat_size(scoring), *tower, features.NUM_ACTIONS)
+            widths = (features.flat_size(scoring), *tower, NUM_ACTIONS)
             flops += sum(2 * a * b for a, b in pairwise(widths))
         return float(torsos * flops)
-    width, tokens = config.hidden_dim, 1 + features.QUEUE_SIZE + features.HAND_SIZE
+    width, tokens = config.hidden_dim, 1 + QUEUE_SIZE + HAND_SIZE
 
     def layer(asking: int) -> int:
         query_and_mix = asking * 2 * 2 * width * width

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -22,15 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bb_jax import NetworkConfig, build_network, init_params, load_policy
-from bb_jax.networks.network import Network
+from bb_jax.networks.network import Network, Params
 from bb_jax.search import Search, parse_search
-from bb_jax.search.evaluator import RowEvaluator, legal_actions
+from bb_jax.search.evaluator import RowEvaluator
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.arena import NO_ACTION
+from bb_sim.rules.observation import legal_mask_of
 from bb_sim.search.simulator import NUM_MODELS
 from eval.runs.references import find_policy
-
-Params = Any
 
 SEARCHES = (
     "samples=0",
@@ -89,7 +87,7 @@ def positions(games: int) -> np.ndarray:
     rows = []
     while arena.pending:
         waiting = arena.games >= 0
-        legal = legal_actions(arena.observations)
+        legal = legal_mask_of(arena.observations)
         rows.append(arena.observations[waiting & (legal.sum(axis=1) > 1)])
         chosen = np.where(legal, random.random(legal.shape), -1.0).argmax(axis=1)
         arena.step(np.where(waiting, chosen, NO_ACTION).astype(np.uint8))

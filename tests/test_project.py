@@ -14,7 +14,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of imports: each may import those before it and itself.
 PACKAGES = ("bb_sim", "bb_jax", "eval", "train")
-BB_JAX_GROUND = ("errors", "files", "arrays", "config", "features", "devices", "placement")
+BB_JAX_GROUND = (
+    "errors",
+    "files",
+    "arrays",
+    "config",
+    "features",
+    "devices",
+    "placement",
+    "batches",
+)
 # What each wing of a room, and each module on its ground, may import of its room beside itself.
 # What lies on top of a room may import all of it.
 WINGS: dict[str, dict[str, tuple[str, ...]]] = {

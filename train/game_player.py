@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from bb_jax import Policy, make_policy_step
-from bb_jax.features import NUM_PLIES
+from bb_sim.rules.engine import NUM_PLIES
 from train.config import Config
 from train.games.deciders import NetworkDecider, SamplingSettings
 from train.games.generator import GenerationShape, Generator

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from bb_jax import features
 from bb_jax.learning.optimizer import make_optimizer
 from bb_jax.networks.network import Network, Params, init_params
+from bb_sim.rules.engine import NUM_PLIES
 
 Metrics = dict[str, jax.Array]
 
@@ -41,7 +41,7 @@ class Hyper(NamedTuple):
     learning_rate: Any
     entropy_coef: Any
     temperature: Any = 1.0
-    sampled_plies: Any = features.NUM_PLIES
+    sampled_plies: Any = NUM_PLIES
 
     def as_scalars(self) -> "Hyper":
         """The coefficients in the types that compiled updates take."""

@@ -15,6 +15,7 @@ import numpy as np
 from bb_jax import features
 from bb_jax.networks.network import Network, Params, evaluate
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.observation import OBSERVATION_SIZE
 
 # Afterstates of a position: 4.3 on average in random play, 15 at most. Batches of inference usually
 # have room for this many a position, and for the spread of small batches.
@@ -62,7 +63,7 @@ def expand_parts(parts: np.ndarray) -> Afterstates:
     room = room_for(positions)
     if any(len(rows) > room for rows, _ in expanded):
         room = MAX_AFTERSTATES * positions
-    padded = np.zeros((num_parts, room, features.OBSERVATION_SIZE), np.uint8)
+    padded = np.zeros((num_parts, room, OBSERVATION_SIZE), np.uint8)
     for part, (rows, _) in zip(padded, expanded, strict=True):
         part[: len(rows)] = rows
     return Afterstates(padded, np.stack([starts[:-1] for _, starts in expanded]))

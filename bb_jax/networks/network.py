@@ -17,7 +17,10 @@ import jax
 import jax.numpy as jnp
 
 from bb_jax import features
-from bb_jax.config import NetworkConfig, check_scoring
+from bb_jax.config import NetworkConfig
+from bb_sim.rules.actions import check_scoring
+from bb_sim.rules.engine import NUM_ACTIONS, NUM_SPECIES, QUEUE_SIZE
+from bb_sim.rules.observation import OBSERVATION_SIZE
 
 # A network's parameters: nested dicts of float32 arrays.
 Params = Any
@@ -111,7 +114,7 @@ class Network(nn.Module):
         # What is asked for alone costs alone: the compiler drops the other torso.
         own = torso("policy_torso") if self.config.separate_policy else hidden
         policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
-        width = 1 if self.config.afterstates else features.NUM_ACTIONS
+        width = 1 if self.config.afterstates else NUM_ACTIONS
         policy = nn.Dense(width, kernel_init=policy_init, name="policy")(own)
         value_init = nn.initializers.orthogonal(1.0)
         values = nn.Dense(len(VALUES), kernel_init=value_init, name="value")(hidden)
@@ -206,10 +209,10 @@ class _Transformer(nn.Module):
         species = self.param(
             "species",
             nn.initializers.normal(1.0),
-            (features.NUM_SPECIES, config.species_embedding_dim),
+            (NUM_SPECIES, config.species_embedding_dim),
         )
         owners = self.param("owner", embedding, (2, width))
-        positions = self.param("queue_position", embedding, (features.QUEUE_SIZE, width))
+        positions = self.param("queue_position", embedding, (QUEUE_SIZE, width))
         cards = nn.Dense(width, use_bias=False, name="species_projection")(species)
         own, theirs = cards + owners[0], cards + owners[1]
 
@@ -254,7 +257,7 @@ def init_params(network: nn.Module, seed: int) -> Params:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _init(network: nn.Module, key: jax.Array) -> Params:
-    observations = jnp.zeros((1, features.OBSERVATION_SIZE), jnp.uint8)
+    observations = jnp.zeros((1, OBSERVATION_SIZE), jnp.uint8)
     return network.init(key, observations)["params"]
 
 

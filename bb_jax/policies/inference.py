@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import features
+from bb_jax.batches import in_batches
 from bb_jax.networks import distributions
 from bb_jax.networks.afterstates import Afterstates, evaluate_positions, make_afterstates
 from bb_jax.networks.network import Network, Params
@@ -18,6 +19,7 @@ from bb_jax.placement import uploads
 
 PolicyStep = Callable[[Params, np.ndarray, Any, Any, Any], jax.Array]
 GreedyPolicy = Callable[[np.ndarray], np.ndarray]
+SamplingPolicy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def _act(
@@ -114,72 +116,83 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
     return step
 
 
-def make_greedy_policy(
-    network: Network,
-    params: Params,
-    batch_size: int,
-    temperature: float | None = None,
-    seed: int = 0,
-) -> GreedyPolicy:
-    """A function from observations to actions, compiled for one batch size.
-
-    It takes uint8 [B, 19] with any B, padded to a multiple of `batch_size`, and returns uint8 [B].
+def make_greedy_policy(network: Network, params: Params, batch_size: int) -> GreedyPolicy:
+    """A policy that chooses the best action, compiled for one batch size.
 
     Args:
       network: from `build_network`.
-      params: its parameters.
-      batch_size: rows of one forward pass.
-      temperature: None chooses the best action; a positive number samples from
-        softmax(logits / temperature), a function of `seed` and of the calls made before.
-      seed: of the sampling.
+      params: the network's parameters.
+      batch_size: rows of every forward pass; a smaller batch is padded.
+
+    Returns:
+      observations uint8 [B, 19] -> action ids uint8 [B], for any B.
 
     Raises:
-      ValueError: on a batch size below 1 or a temperature that is not positive.
+      ValueError: the batch size is below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be a positive integer, not {batch_size}")
-    if temperature is not None and not temperature > 0:
-        raise ValueError(f"temperature must be a number above 0, not {temperature}")
-    sampled_plies = jnp.int32(0 if temperature is None else features.NUM_PLIES)
-    softmax_temperature = jnp.float32(1.0 if temperature is None else temperature)
-    calls = 0
 
     @jax.jit
     def choose(
+        params: Params, observations: jax.Array, afterstates: Afterstates | None
+    ) -> jax.Array:
+        logits, _ = evaluate_positions(network, params, observations, afterstates)
+        best = distributions.greedy(logits, features.legal_mask(observations))
+        return best.astype(jnp.uint8)
+
+    return _in_batches_of(batch_size, network, params, choose)
+
+
+def make_sampling_policy(
+    network: Network, params: Params, batch_size: int, temperature: float
+) -> SamplingPolicy:
+    """A policy that draws from softmax(logits / temperature) over the legal actions.
+
+    The action depends on the row and its uniform alone, whatever else is in the batch.
+
+    Args:
+      network: from `build_network`.
+      params: the network's parameters.
+      batch_size: rows of every forward pass; a smaller batch is padded.
+      temperature: above 0.
+
+    Returns:
+      observations uint8 [B, 19], uniforms float32 [B] in [0, 1) -> action ids uint8 [B], for any B.
+
+    Raises:
+      ValueError: the batch size is below 1 or the temperature is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be a number above 0, not {temperature}")
+
+    @jax.jit
+    def draw(
         params: Params,
         observations: jax.Array,
         afterstates: Afterstates | None,
-        key: jax.Array,
-        call: jax.Array,
-    ) -> Any:
-        if afterstates is not None:
-            afterstates = jax.tree.map(lambda array: array[0], afterstates)
-        uniforms = jax.random.uniform(jax.random.fold_in(key, call), (batch_size,))
-        actions, _ = _act(
-            network,
-            params,
-            observations,
-            afterstates,
-            uniforms,
-            softmax_temperature,
-            sampled_plies,
-        )
-        return actions.astype(jnp.uint8)
+        uniforms: jax.Array,
+    ) -> jax.Array:
+        logits, _ = evaluate_positions(network, params, observations, afterstates)
+        legal = features.legal_mask(observations)
+        log_probs = distributions.masked_log_softmax(logits, legal, temperature)
+        return distributions.sample(log_probs, uniforms).astype(jnp.uint8)
 
-    key = jax.random.PRNGKey(seed)
+    return _in_batches_of(batch_size, network, params, draw)
+
+
+def _in_batches_of(
+    batch_size: int, network: Network, params: Params, choose: Callable[..., jax.Array]
+) -> Callable[..., np.ndarray]:
+    """`choose(params, observations, afterstates, *others)` for any number of rows."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be a positive integer, not {batch_size}")
     params = jax.tree.map(jnp.array, params)
 
-    def policy(observations: np.ndarray) -> np.ndarray:
-        nonlocal calls
-        actions = np.zeros(len(observations), np.uint8)
-        for start in range(0, len(observations), batch_size):
-            part = observations[start : start + batch_size]
-            padded = np.zeros((batch_size, features.OBSERVATION_SIZE), np.uint8)
-            padded[: len(part)] = part
-            afterstates = make_afterstates(network, padded[None])
-            result = choose(params, padded, afterstates, key, np.uint32(calls))
-            actions[start : start + len(part)] = np.asarray(result)[: len(part)]
-            calls += 1
-        return actions
+    def of_batch(observations: np.ndarray, *others: np.ndarray) -> jax.Array:
+        afterstates = make_afterstates(network, observations[None])
+        of_all = jax.tree.map(lambda array: array[0], afterstates)
+        return choose(params, observations, of_all, *others)
 
-    return policy
+    def act(*arrays: np.ndarray) -> np.ndarray:
+        return in_batches(of_batch, arrays, (batch_size,), np.empty(len(arrays[0]), np.uint8))
+
+    return act

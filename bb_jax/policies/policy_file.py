@@ -17,12 +17,12 @@ import flax.serialization
 import jax
 import numpy as np
 
-from bb_jax import features
 from bb_jax.config import NetworkConfig
 from bb_jax.errors import CheckpointError
 from bb_jax.files import named_errors, write_whole
 from bb_jax.networks.network import Network, Params, build_network
 from bb_jax.policies.packed_state import PACKED_FORMAT
+from bb_sim.rules.observation import OBSERVATION_SIZE
 
 _FORMAT = "beasty-bar-policy"
 _VERSION = 1
@@ -191,7 +191,7 @@ def check_architecture(
 
 
 def _check_params(path: Path, network: Network, params: Params) -> None:
-    row = np.zeros((1, features.OBSERVATION_SIZE), np.uint8)
+    row = np.zeros((1, OBSERVATION_SIZE), np.uint8)
     template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
     paths, _ = jax.tree_util.tree_flatten_with_path(template)
     wanted = {

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from bb_jax import features
 from bb_jax.networks.afterstates import logits_of_scores
 from bb_jax.networks.network import Network, Params, evaluate
+from bb_sim.rules.engine import NUM_ACTIONS
 
 
 class Room(NamedTuple):
@@ -44,7 +45,7 @@ def room_of(network: Network, rows: int) -> Room:
     """The room of slices of about so many rows: enough for any position."""
     if not network.config.afterstates:
         return Room(rows, rows)
-    rows = max(rows, 1 + features.NUM_ACTIONS)
+    rows = max(rows, 1 + NUM_ACTIONS)
     # A decision and at least one afterstate.
     return Room(rows, rows // 2)
 

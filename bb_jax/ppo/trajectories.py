@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bb_jax import features
 from bb_jax.networks.afterstates import MAX_AFTERSTATES
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.engine import NUM_ACTIONS
+from bb_sim.rules.observation import OBSERVATION_SIZE
 
 
 class Trajectories(NamedTuple):
@@ -77,7 +78,7 @@ def pad_trajectories(
         positions have.
     """
     observations = np.asarray(rollout.observations)
-    if observations.ndim != 3 or observations.shape[2] != features.OBSERVATION_SIZE:
+    if observations.ndim != 3 or observations.shape[2] != OBSERVATION_SIZE:
         raise ValueError(f"observations must have shape [N, T, 19], not {observations.shape}")
     count, steps = observations.shape[:2]
     shapes: dict[str, tuple[int, ...]] = {"actions": (count, steps), "log_probs": (count, steps)}
@@ -92,8 +93,8 @@ def pad_trajectories(
     if count and not 0 <= lengths.min() <= lengths.max() <= steps:
         raise ValueError(f"lengths must lie between 0 and {steps}")
     inside = np.arange(steps) < lengths[:, None]
-    if np.any(np.asarray(rollout.actions)[inside] >= features.NUM_ACTIONS):
-        raise ValueError(f"actions must lie between 0 and {features.NUM_ACTIONS - 1}")
+    if np.any(np.asarray(rollout.actions)[inside] >= NUM_ACTIONS):
+        raise ValueError(f"actions must lie between 0 and {NUM_ACTIONS - 1}")
 
     part = -(-capacity // num_devices)
 
@@ -107,7 +108,7 @@ def pad_trajectories(
         *(padded(array, dtype) for array, dtype in zip(rollout, _DTYPES, strict=True))
     )
     room = MAX_AFTERSTATES * part * steps if afterstates else 0
-    rows = np.zeros((num_devices, room, features.OBSERVATION_SIZE), np.uint8)
+    rows = np.zeros((num_devices, room, OBSERVATION_SIZE), np.uint8)
     first = np.zeros((num_devices, part, steps), np.int32)
     for device in range(num_devices if afterstates else 0):
         positions = np.arange(steps) < arrays.lengths[device][:, None]

@@ -6,19 +6,18 @@ opponents in the order of `OPPONENTS`, then the searching network itself.
 
 import numpy as np
 
-from bb_jax.features import OBSERVATION_SIZE
 from bb_jax.networks.network import Params
 from bb_jax.search.config import KNOWN, MODELS, UNKNOWN
 from bb_jax.search.search import Search
 from bb_sim.opponents.inference import move_likelihoods, opponent_rows, rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
+from bb_sim.rules.observation import OBSERVATION_SIZE, TURN_BYTE, UNSEEN_BYTE
 from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
 
 # Hands of the opponent over which the network's probability of a move is averaged.
 _HANDS = 16
 # Least likelihood of a move, so that an opponent that is none of the models leaves some possible.
 _FLOOR = 1e-3
-_TURN = 13
 
 
 class Beliefs:
@@ -63,11 +62,11 @@ class Beliefs:
         """
         if self._infers:
             # A game's first decision: nothing of an earlier playing of it is remembered.
-            self._shares[seats[rows[:, _TURN] < 2]] = 1.0 / NUM_MODELS
+            self._shares[seats[rows[:, TURN_BYTE] < 2]] = 1.0 / NUM_MODELS
             before = self._seen[seats]
-            opening = rows[:, _TURN] == 1
+            opening = rows[:, TURN_BYTE] == 1
             before[opening] = rows_before_first_move(rows[opening])
-            moved = np.flatnonzero(rows[:, _TURN] > 0)
+            moved = np.flatnonzero(rows[:, TURN_BYTE] > 0)
             likelihoods = self._likelihoods(before[moved], rows[moved])
             shares = self._shares[seats[moved]] * np.maximum(likelihoods, _FLOOR)
             self._shares[seats[moved]] = shares / shares.sum(axis=1, keepdims=True)
@@ -83,7 +82,7 @@ class Beliefs:
         likelihoods = np.empty((len(before), NUM_MODELS))
         likelihoods[:, :NETWORK_MODEL] = move_likelihoods(before, after)
         # The hands of a move are a function of what was seen of it.
-        seeds = after[:, :8].copy().view(np.uint64)[:, 0] + after[:, _TURN]
+        seeds = after[:, :UNSEEN_BYTE].copy().view(np.uint64)[:, 0] + after[:, TURN_BYTE]
         rows, masks = opponent_rows(before, after, _HANDS, seeds)
         policies = self._search.policies(self._params, rows.reshape(-1, OBSERVATION_SIZE))
         bits = np.uint64(1) << np.arange(policies.shape[1], dtype=np.uint64)

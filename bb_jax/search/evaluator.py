@@ -1,33 +1,24 @@
-"""What a network says of many rows: in chunks of few sizes, each of which is compiled once.
+"""A network's values and policies for any number of rows.
 
-`U` denotes rows, `E` afterstates.
+`U` denotes rows, `E` afterstates, `A` the 33 actions.
 """
 
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bb_jax.features import NUM_ACTIONS, OBSERVATION_SIZE, decided, legal_mask
+from bb_jax.batches import in_batches
+from bb_jax.features import decided, legal_mask
 from bb_jax.networks.distributions import masked_log_softmax
 from bb_jax.networks.network import Network, Params, evaluate, objective, values_or_results
-from bb_jax.placement import uploads
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.engine import NUM_ACTIONS
+from bb_sim.rules.observation import OBSERVATION_SIZE, legal_mask_of
 
-# Descending; the tail of a batch is cut into chunks of the smaller sizes.
-CHUNK_SIZES = (8192, 1024, 256)
-
-
-def chunks(rows: int) -> list[tuple[int, int]]:
-    """(start, size) of the chunks that cover so many rows; only the last may reach beyond them."""
-    parts = []
-    start = 0
-    for size in CHUNK_SIZES:
-        while rows - start >= size or (size == CHUNK_SIZES[-1] and start < rows):
-            parts.append((start, size))
-            start += size
-    return parts
+# Rows of the forward passes, the largest first. Each size is compiled once.
+BATCH_SIZES = (8192, 1024, 256)
 
 
 class RowEvaluator:
@@ -45,9 +36,9 @@ class RowEvaluator:
         Args:
           network: from `build_network`.
           margin_weight: a row is worth outcome + margin_weight * margin.
-          draw_reward: the outcome of a draw that is certain.
-          policy_temperature: that makes the policy a softmax over objectives; None where it is not
-            one.
+          draw_reward: the outcome of a certain draw.
+          policy_temperature: temperature of the softmax over objectives that the policy was trained
+            to be; None if it was trained otherwise.
         """
         self._policy_temperature = policy_temperature
         self._over_afterstates = network.config.afterstates
@@ -65,30 +56,28 @@ class RowEvaluator:
         def scores(params: Params, rows: jax.Array) -> jax.Array:
             return evaluate(network, params, rows)[0]
 
-        self._values, self._policies, self._scores = values, policies, scores
+        self._values = values
+        # What one forward pass says of a policy: probabilities, or scores of afterstates.
+        self._policies = scores if self._over_afterstates else policies
 
     def warm_up(self, params: Params) -> None:
-        """Compiles everything that play needs, for those who look at the clock."""
-        for size in CHUNK_SIZES:
+        """Compiles everything that play needs, so that no move has to wait for it."""
+        for size in BATCH_SIZES:
             rows = np.zeros((size, OBSERVATION_SIZE), np.uint8)
             self.values(params, rows)
-            _in_chunks(
-                self._scores if self._over_afterstates else self._policies,
-                params,
-                rows,
-                np.empty((size, 1 if self._over_afterstates else NUM_ACTIONS), np.float32),
-            )
+            self._policy_pass(params, rows)
 
     def values(self, params: Params, rows: np.ndarray) -> np.ndarray:
         """float32 [U]: the objective of rows uint8 [U, 19], exact where the result is certain."""
-        return _in_chunks(self._values, params, rows, np.empty(len(rows), np.float32))
+        result = np.empty(len(rows), np.float32)
+        return in_batches(partial(self._values, params), (rows,), BATCH_SIZES, result)
 
     def action_values(self, params: Params, rows: np.ndarray) -> np.ndarray:
-        """float32 [U, 33]: what the actions in rows uint8 [U, 19] are worth, -inf where illegal.
+        """float32 [U, A]: the values of the actions in rows uint8 [U, 19], -inf where illegal.
 
-        The values of the afterstates; where the policy is a softmax over objectives, it has learned
-        the same from what another part of the network sees, and the mean of the two errs less. In
-        positions in which an action has a certain result the values stand alone.
+        They are the values of the afterstates. A policy that is a softmax over objectives has
+        learned the same quantity from another part of the network, and the mean of the two errs
+        less. The afterstates decide alone in positions where an action has a certain result.
         """
         afterstates, _ = expand_afterstates(rows)
         values = _by_action(rows, self.values(params, afterstates))
@@ -107,45 +96,23 @@ class RowEvaluator:
         return np.where(averaged, (values + of_policy) / 2, values).astype(np.float32)
 
     def policies(self, params: Params, rows: np.ndarray) -> np.ndarray:
-        """float32 [U, 33]: probabilities of the actions in rows uint8 [U, 19]."""
+        """float32 [U, A]: probabilities of the actions in rows uint8 [U, 19]."""
         if not self._over_afterstates:
-            result = np.empty((len(rows), NUM_ACTIONS), np.float32)
-            return _in_chunks(self._policies, params, rows, result)
+            return self._policy_pass(params, rows)
         afterstates, _ = expand_afterstates(rows)
-        scores = np.empty((len(afterstates), 1), np.float32)
-        scores = _by_action(rows, _in_chunks(self._scores, params, afterstates, scores)[:, 0])
+        scores = _by_action(rows, self._policy_pass(params, afterstates)[:, 0])
         weights = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-1e9))
         return weights / weights.sum(axis=1, keepdims=True)
 
-
-def legal_actions(rows: np.ndarray) -> np.ndarray:
-    """bool [U, 33] from rows uint8 [U, 19].
-
-    Raises:
-      ValueError: the rows have another shape or type.
-    """
-    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != OBSERVATION_SIZE:
-        raise ValueError(f"rows must be a uint8 array of shape [B, {OBSERVATION_SIZE}]")
-    bits = np.unpackbits(rows[:, 14:], axis=1, count=NUM_ACTIONS, bitorder="little")
-    return bits.astype(bool)
+    def _policy_pass(self, params: Params, rows: np.ndarray) -> np.ndarray:
+        """Probabilities float32 [U, A] of positions, or scores float32 [U, 1] of afterstates."""
+        width = 1 if self._over_afterstates else NUM_ACTIONS
+        result = np.empty((len(rows), width), np.float32)
+        return in_batches(partial(self._policies, params), (rows,), BATCH_SIZES, result)
 
 
 def _by_action(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """float32 [U, A]: values [E] of the legal actions of rows uint8 [U, 19], -inf elsewhere."""
     table = np.full((len(rows), NUM_ACTIONS), -np.inf, np.float32)
-    table[legal_actions(rows)] = values
+    table[legal_mask_of(rows)] = values
     return table
-
-
-def _in_chunks(function: Any, params: Params, rows: np.ndarray, result: np.ndarray) -> np.ndarray:
-    pending = []
-    for start, size in chunks(len(rows)):
-        part = rows[start : start + size]
-        if len(part) < size:
-            part = np.zeros((size, OBSERVATION_SIZE), np.uint8)
-            part[: len(rows) - start] = rows[start:]
-        with uploads():
-            pending.append((start, function(params, part)))
-    for start, values in pending:
-        part = jax.device_get(values)[: len(rows) - start]
-        result[start : start + len(part)] = part
-    return result

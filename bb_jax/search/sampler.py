@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bb_jax.features import NUM_ACTIONS
 from bb_jax.networks.network import Params
 from bb_jax.search import halving
 from bb_jax.search.config import SearchConfig
 from bb_jax.search.evaluator import RowEvaluator
+from bb_sim.rules.engine import NUM_ACTIONS
 from bb_sim.search.simulator import NETWORK_MODEL, Simulator
 
 # Simulations between two looks at the clock.

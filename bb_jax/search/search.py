@@ -13,18 +13,18 @@ import numpy as np
 from bb_jax.devices import usable_cores
 from bb_jax.networks.network import Network, Params
 from bb_jax.search.config import SearchConfig
-from bb_jax.search.evaluator import CHUNK_SIZES, RowEvaluator, legal_actions
+from bb_jax.search.evaluator import BATCH_SIZES, RowEvaluator
 from bb_jax.search.sampler import Positions, Sampler, SearchResult
+from bb_sim.rules.observation import TURN_BYTE, checked_rows, legal_mask_of
 from bb_sim.search.endgame import are_endgames, endgame_values
 from bb_sim.search.simulator import EXACT_FROM
 
 # Simulations of one call of the simulator: a few hundred positions.
-DEFAULT_CAPACITY = 8 * CHUNK_SIZES[0]
+DEFAULT_CAPACITY = 8 * BATCH_SIZES[0]
 # Threads share a batch out where each has this many positions or more; Python's own part of the
 # work, which they cannot share, makes further threads worth little.
 _POSITIONS_OF_THREAD = 64
 _MAX_THREADS = 8
-_TURN = 13
 
 
 class Search:
@@ -96,7 +96,7 @@ class Search:
         Raises:
           ValueError: arrays do not fit.
         """
-        legal = legal_actions(rows)
+        legal = legal_mask_of(checked_rows("rows", rows))
         values = np.where(legal, np.float32(0), np.float32(-np.inf))
         samples = np.zeros(legal.shape, np.int32)
         worth = legal.sum(axis=1) >= (1 if evaluate_forced else 2)
@@ -114,7 +114,7 @@ class Search:
         self._share_out(solve, exact)
         actions = values.argmax(axis=1).astype(np.uint8)
         left = np.setdiff1d(np.flatnonzero(worth), exact, assume_unique=True)
-        depths = self._depths(rows[left, _TURN].astype(int))
+        depths = self._depths(rows[left, TURN_BYTE].astype(int))
         if not self._is_warm:
             self.evaluator.warm_up(params)
             self._is_warm = True

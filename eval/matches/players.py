@@ -132,15 +132,13 @@ def network_player(
     batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> PolicyPlayer:
     """A network as a player: its best actions, or with `temperature` actions drawn from it."""
-    from bb_jax import make_greedy_policy, policy_hash
+    from bb_jax import make_greedy_policy, make_sampling_policy, policy_hash
 
     identity = policy_hash(policy.params)
     act: PolicyFunction
     if temperature is None:
         act = make_greedy_policy(policy.network, policy.params, batch_size)
         return PolicyPlayer(name, act, identity=identity, scoring=policy.scoring)
-    from eval.matches.sampling import make_sampling_policy
-
     act = make_sampling_policy(policy.network, policy.params, batch_size, temperature)
     identity = f"{identity} at {temperature!r}"
     return PolicyPlayer(name, act, samples=True, identity=identity, scoring=policy.scoring)

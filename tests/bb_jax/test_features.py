@@ -87,5 +87,5 @@ def test_every_position_of_a_game_offers_an_action():
 
 
 def test_unknown_scoring_is_refused():
-    with pytest.raises(ValueError, match="scoring must be points or animals, not 'goals'"):
+    with pytest.raises(ValueError, match="scoring must be one of points, animals, not 'goals'"):
         features.flat_features(jnp.array(ROWS[:1]), "goals")

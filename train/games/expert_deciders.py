@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from bb_jax.expert.step import ExpertStep
-from bb_jax.features import NUM_ACTIONS
 from bb_sim.arena import MAX_DECISIONS
+from bb_sim.rules.engine import NUM_ACTIONS
 from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.search_session import SearchSession
 from train.games.deciders import NetworkDecider, PendingPass, SamplingSettings, WaitingGames

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bb_jax import make_greedy_policy, make_policy_step, replicate
+from bb_jax import make_greedy_policy, make_policy_step, make_sampling_policy, replicate
 from bb_jax.networks.distributions import masked_log_softmax
 from bb_jax.networks.network import evaluate
 from tests.bb_jax.games import ALL_PLIES, legal_of, random_positions, tiny_network
@@ -85,23 +85,23 @@ def test_a_greedy_policy_takes_any_number_of_rows(size):
     np.testing.assert_array_equal(actions, _best()[:size])
 
 
-def test_a_sampling_policy_is_a_function_of_its_seed():
-    def actions(seed: int) -> list[np.ndarray]:
-        policy = make_greedy_policy(NETWORK, PARAMS, 64, temperature=2.0, seed=seed)
-        return [policy(ROWS), policy(ROWS)]
-
-    one, same, other = actions(1), actions(1), actions(2)
-    np.testing.assert_array_equal(one, same)
-    assert (one[0] != one[1]).any()
-    assert (one[0] != other[0]).any()
-    assert LEGAL[np.arange(len(ROWS)), one[0]].all()
+@pytest.mark.parametrize("batch_size", [1, 50, 4096])
+def test_a_sampling_policy_inverts_the_tempered_distribution_of_each_row(batch_size):
+    uniforms = np.random.default_rng(0).random(len(ROWS), np.float32)
+    actions = make_sampling_policy(NETWORK, PARAMS, batch_size, 2.0)(ROWS, uniforms)
+    cumulative = np.exp(_log_probs(2.0).astype(float)).cumsum(axis=1)
+    expected = (cumulative > uniforms[:, None]).argmax(axis=1)
+    clear = np.abs(cumulative - uniforms[:, None]).min(axis=1) > 1e-5
+    assert actions.dtype == np.uint8 and clear.sum() > 100
+    np.testing.assert_array_equal(actions[clear], expected[clear])
+    assert LEGAL[np.arange(len(ROWS)), actions].all()
 
 
 def test_impossible_arguments_are_refused():
     with pytest.raises(ValueError, match="batch_size must be a positive integer, not 0"):
         make_greedy_policy(NETWORK, PARAMS, 0)
     with pytest.raises(ValueError, match="temperature must be a number above 0, not 0"):
-        make_greedy_policy(NETWORK, PARAMS, 8, temperature=0.0)
+        make_sampling_policy(NETWORK, PARAMS, 8, 0.0)
 
 
 def test_replicated_trees_share_no_memory():

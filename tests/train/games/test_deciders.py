@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from bb_jax import make_policy_step
-from bb_jax.features import NUM_PLIES
 from bb_sim import GameBatch
 from bb_sim.arena import NO_DECISION
+from bb_sim.rules.engine import NUM_PLIES
 from tests.train.sharp_network import NETWORK, log_softmax, params
 from train.games.deciders import NetworkDecider, SamplingSettings, WaitingGames
 from train.games.worker import FIRST_PYTHON_AGENT
