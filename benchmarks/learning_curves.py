@@ -35,9 +35,9 @@ from rich.table import Table
 
 from bb_sim import OPPONENTS
 from benchmarks.curve_variants import EXPLOITERS, STUDIES, Variant
+from eval.runs.metrics_file import read_metrics
 from train.config import Config, ConfigError, load_config
 from train.metric_rows import Row
-from train.runs.metrics import read_metrics
 
 POINTS = 10  # evaluations of a run
 CALIBRATION_ITERATIONS = 30

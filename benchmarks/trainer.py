@@ -18,8 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from eval.runs.metrics_file import read_metrics
 from train.metric_rows import Row
-from train.runs.metrics import read_metrics
 
 # Iterations that compile.
 WARM_UP = 2

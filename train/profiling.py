@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 
-from train.runs.metrics import MetricsError
+from eval.runs.metrics_file import MetricsError
 
 # Iterations that compile come first, and would hide the others.
 _WARM_UP = 2

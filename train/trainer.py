@@ -28,6 +28,7 @@ import numpy as np
 from bb_jax import Hyper
 from bb_jax.errors import CheckpointError, EvaluationError
 from eval.matches.match import MatchResult
+from eval.runs.metrics_file import MetricsError
 from train.config import Config
 from train.display import Display
 from train.evaluation import evaluate
@@ -39,7 +40,7 @@ from train.hosts.base import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals, Task
 from train.learning.learner import Learner
 from train.metric_rows import Row, evaluation_row, gather_games, learning_row, time_row
-from train.runs.metrics import Metrics, MetricsError
+from train.runs.metrics import Metrics
 from train.runs.start import Origin
 from train.runs.state import GameSource, RunState
 from train.runs.steps import SavedState

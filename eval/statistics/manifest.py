@@ -9,7 +9,6 @@ once, and no state in between is ever stored.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from bb_jax.errors import EvaluationError
 from bb_jax.files import read_object, timestamp, write_json
 from eval.matches.match import MatchResult
 from eval.runs.layout import DAMAGED_MANIFEST, MANIFEST, policy_files, policy_path
+from eval.runs.locks import take_lock
 from eval.statistics.strength import strength_of
 
 COMPLETE, FAILED, MISSING = "complete", "failed", "missing"
@@ -256,7 +256,7 @@ def _locked(run: Path) -> Iterator[None]:
     try:
         folder = os.open(run, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            take_lock(folder, run, wait=True, kind=EvaluationError)
             yield
         finally:
             os.close(folder)

@@ -6,7 +6,6 @@ lock, whole or not at all.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 from bb_jax.errors import UserError
 from bb_jax.files import read_object, write_json
 from eval.runs.layout import JOB_LOCK, JOB_RECORD
+from eval.runs.locks import take_lock
 from train.jobs.process import ProcessIdentity
 
 
@@ -126,5 +126,5 @@ def record_lock(run: Path) -> Iterator[None]:
     except OSError as error:
         raise JobError(f"cannot write {path}: {error.strerror}") from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        take_lock(file, path, wait=True, kind=JobError)
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import IO
 from bb_jax.errors import CheckpointError
 from bb_jax.files import copy_whole
 from eval.runs import layout
+from eval.runs.locks import take_lock
 
 
 class RunFolder:
@@ -59,26 +59,27 @@ class RunFolder:
             raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
 
     def lock(self) -> IO[str]:
-        """Keeps every other process from training in this folder until the result is closed.
+        """Keeps every other process from training in this folder, until the result is closed.
 
         Raises:
-          CheckpointError: another process holds the lock, or the file cannot be written.
+          CheckpointError: another process trains here, or the file cannot be written or locked.
         """
+        path = self.path / layout.TRAINING_LOCK
         try:
-            file = open(self.path / layout.TRAINING_LOCK, "a+")  # noqa: SIM115 - held open for the run's life
+            file = open(path, "a+")  # noqa: SIM115 - held open for the run's life
         except OSError as error:
             raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            holder = file.read().strip()
+            if not take_lock(file, path, wait=False, kind=CheckpointError):
+                file.seek(0)
+                holder = file.read().strip()
+                raise CheckpointError(
+                    f"{self.path} is being trained by process {holder}; stop that one first"
+                )
+        except BaseException:
             file.close()
-            raise CheckpointError(
-                f"{self.path} is being trained by process {holder}; stop that one first"
-            ) from error
-        # The lock is what counts: a full disk, which keeps the number from being written, shows
-        # soon enough.
+            raise
+        # The number is for people. A full disk keeps it out, and stops the run soon enough.
         with suppress(OSError):
             file.truncate(0)
             file.write(f"{os.getpid()}\n")

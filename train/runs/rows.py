@@ -1,0 +1,115 @@
+"""The metrics file of a run in training: one JSON object an iteration, appended and cut back."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from bb_jax.files import write_whole
+from eval.runs.metrics_file import (
+    MetricsError,
+    Row,
+    Value,
+    clear_errors,
+    complete_lines,
+    is_count,
+)
+
+
+class RowsFile:
+    """Appends rows, `iteration` first, then the keys in alphabetical order, `time/` keys last."""
+
+    def __init__(self, path: Path):
+        """Opens nothing yet; `restore` comes first."""
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._last_iteration = 0
+
+    def restore(self, up_to: int | None = None) -> list[Row]:
+        """Reads the rows that are there; drops a torn last one, and those above an iteration.
+
+        The file is replaced in one step.
+
+        Args:
+          up_to: the last iteration to keep; None keeps all.
+
+        Returns:
+          The rows kept.
+
+        Raises:
+          MetricsError: the file cannot be read or written, or is damaged before its last line.
+        """
+        self.close()
+        self._last_iteration = 0
+        if not self._path.exists():
+            return []
+        kept = [
+            (line, row)
+            for line, row in complete_lines(self._path)
+            if up_to is None or _iteration(row) <= up_to
+        ]
+        content = b"".join(line + b"\n" for line, _ in kept)
+        with clear_errors(self._path, "read"):
+            changed = self._path.read_bytes() != content
+        if changed:
+            write_whole(self._path, content, kind=MetricsError)
+        rows = [row for _, row in kept]
+        if rows:
+            self._last_iteration = _iteration(rows[-1])
+        return rows
+
+    def append(self, row: Mapping[str, Any]) -> Row:
+        """Appends a row; arguments, result and errors as in `train.runs.metrics.Metrics.write`."""
+        plain = {key: plain_value(key, row[key]) for key in sorted(row, key=key_order)}
+        iteration = plain.get("iteration")
+        if not is_count(iteration) or iteration <= self._last_iteration:
+            raise ValueError(
+                f"iteration must be an integer above {self._last_iteration}, not {iteration!r}"
+            )
+        line = json.dumps(plain, allow_nan=False).encode() + b"\n"
+        with clear_errors(self._path):
+            if self._file is None:
+                self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 (closed in `close`)
+            # A full disk takes a part of the line without an error.
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        self._last_iteration = iteration
+        return plain
+
+    def close(self) -> None:
+        """Closes the file."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+def key_order(key: str) -> tuple[bool, bool, str]:
+    """Sorts the keys of a row: `iteration` first, `time/` keys last."""
+    return key != "iteration", key.startswith("time/"), key
+
+
+def plain_value(key: str, value: Any) -> Value:
+    """A metric as JSON has it: numpy and device scalars become numbers, NaN and infinities None.
+
+    Raises:
+      TypeError: the value is not a scalar.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    scalar = np.asarray(value)
+    if scalar.ndim or scalar.dtype.kind not in "biuf":
+        raise TypeError(f"metric {key} must be a number, a text or None, not {value!r:.60}")
+    number: bool | int | float = scalar.item()
+    return None if isinstance(number, float) and not math.isfinite(number) else number
+
+
+def _iteration(row: Row) -> int:
+    iteration = row["iteration"]
+    assert isinstance(iteration, int)
+    return iteration
