@@ -35,6 +35,7 @@ from rich.table import Table
 
 from bb_sim import OPPONENTS
 from benchmarks.curve_variants import EXPLOITERS, STUDIES, Variant
+from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from eval.runs.metrics_file import read_metrics
 from train.config import Config, ConfigError, load_config
 from train.metric_rows import Row
@@ -150,7 +151,7 @@ class Benchmark:
             "curve": [
                 {"games": row["total/games"], "win_rates": win_rates(row)}
                 for row in rows
-                if "eval/mean_win_rate" in row
+                if MEAN_WIN_RATE in row
             ],
             "final": {result["opponent"]: result["win_rate"] for result in final},
         }
@@ -178,7 +179,7 @@ def training_seconds(rows: Sequence[Row]) -> float:
 
 def win_rates(row: Row) -> dict[str, float]:
     """The evaluation in a metrics row."""
-    return {name: float(row[f"eval/{name}/win_rate"] or 0) for name in OPPONENTS}
+    return {name: float(row[opponent_key("eval", name, "win_rate")] or 0) for name in OPPONENTS}
 
 
 # ---------------------------------------------------------------------------------------------

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from bb_jax.errors import EvaluationError
 from bb_jax.files import read_object, timestamp, write_json
 from bb_sim import OPPONENTS
@@ -24,7 +22,6 @@ from eval.matches.match import MatchResult
 from eval.matches.players import NamedPlayer, Player, network_player
 from eval.matches.resumable import PartialResults, play_in_parts
 from eval.matches.streams import pair_stream
-from eval.report.table import plain_text
 from eval.runs.layout import LADDER, policy_files, refuse_shipped
 from eval.runs.references import find_run
 from eval.statistics.manifest import (
@@ -37,6 +34,7 @@ from eval.statistics.manifest import (
 )
 from eval.statistics.ratings import Ratings, fit_ratings
 from eval.statistics.reference import named_ratings
+from eval.text_table import plain_text, text_table
 
 # Checkpoints before it that each one meets.
 PREDECESSORS = 3
@@ -257,7 +255,7 @@ def _place(ladder: Ladder, ratings: Ratings, step: int) -> dict[str, Any]:
 def render(ladder: Ladder, kept: Mapping[int, Path]) -> str:
     """The ladder as a table, the newest checkpoint last."""
     ratings = ladder.ratings()
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table = text_table()
     for header in ("step", "Elo", "±95 %", "above the one before", "wins % against it", "kept"):
         table.add_column(header, justify="right", no_wrap=True)
     for index, step in enumerate(ladder.steps):

@@ -30,7 +30,7 @@ from eval.matches.players import (
     split_specifications,
 )
 from eval.matches.resumable import PartialResults, play_in_parts
-from eval.report.table import render_comparisons, render_results
+from eval.result_tables import render_comparisons, render_results
 from eval.runs.references import find_policy
 from eval.statistics.paired import Comparison, compare, swap_variance_ratio
 from eval.statistics.strength import strength_of

@@ -29,9 +29,9 @@ from eval.matches.players import (
 )
 from eval.matches.resumable import PartialResults, play_in_parts
 from eval.matches.streams import pair_stream
-from eval.report.cross_table import render_cross_table, render_ratings
-from eval.report.table import TABLE_WIDTH
+from eval.rating_tables import render_cross_table, render_ratings
 from eval.statistics.ratings import Ratings, fit_ratings
+from eval.text_table import TABLE_WIDTH
 
 MODULE = "eval.tournament"
 DEFAULT_GAMES = 2000

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bb_sim import OPPONENTS
 from eval.console import ForgivingOutput, duration
+from eval.runs.metric_keys import opponent_of
 
 # Iterations whose mean duration tells the time left.
 _RECENT = 20
@@ -204,9 +205,9 @@ def _win_rates(row: Mapping[str, Any]) -> dict[str, float]:
     """Win rates by opponent of a row's evaluation, the simulator's own opponents first and in
     their order; empty where there was none."""
     found = {
-        key.removeprefix("eval/").removesuffix("/win_rate"): float(value)
+        opponent: float(value)
         for key, value in row.items()
-        if key.startswith("eval/") and key.endswith("/win_rate") and _is_number(value)
+        if (opponent := opponent_of(key, "eval", "win_rate")) and _is_number(value)
     }
     known = [name for name in OPPONENTS if name in found]
     return {name: found[name] for name in dict.fromkeys([*known, *found])}

@@ -13,7 +13,7 @@ from bb_jax.errors import CheckpointError
 from eval.console import note, show
 from eval.matches.agents import is_agent_specification, load_agent
 from eval.matches.match import MatchResult
-from eval.report.table import render_results
+from eval.result_tables import render_results
 from eval.runs.layout import PROFILE
 from train.config import Config
 from train.display import Display

@@ -11,6 +11,7 @@ import numpy as np
 
 from bb_jax import Hyper
 from eval.matches.match import MatchResult
+from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from train.games.plan import GamePlan, Record, records
 from train.games.rollout import Rollout
 from train.hosts.base import Hosts
@@ -64,9 +65,9 @@ def learning_row(
 
 def _record_row(opponent: str, record: Record) -> Row:
     return {
-        f"met/{opponent}/games": record.games,
-        f"met/{opponent}/win_rate": record.win_rate,
-        f"met/{opponent}/draw_rate": record.draws / record.games,
+        opponent_key("met", opponent, "games"): record.games,
+        opponent_key("met", opponent, "win_rate"): record.win_rate,
+        opponent_key("met", opponent, "draw_rate"): record.draws / record.games,
     }
 
 
@@ -74,11 +75,14 @@ def evaluation_row(results: Sequence[MatchResult]) -> Row:
     """The results of an evaluation, and the mean win rate that selects the best checkpoint."""
     row: Row = {}
     for result in results:
-        row[f"eval/{result.opponent}/win_rate"] = result.win_rate
-        row[f"eval/{result.opponent}/ci95_low"] = result.ci95[0]
-        row[f"eval/{result.opponent}/ci95_high"] = result.ci95[1]
-        row[f"eval/{result.opponent}/mean_margin"] = result.mean_margin
-    row["eval/mean_win_rate"] = sum(result.win_rate for result in results) / len(results)
+        measured = {
+            "win_rate": result.win_rate,
+            "ci95_low": result.ci95[0],
+            "ci95_high": result.ci95[1],
+            "mean_margin": result.mean_margin,
+        }
+        row |= {opponent_key("eval", result.opponent, key): v for key, v in measured.items()}
+    row[MEAN_WIN_RATE] = sum(result.win_rate for result in results) / len(results)
     return row
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from bb_jax import Hyper
 from bb_jax.errors import CheckpointError, EvaluationError
 from eval.matches.match import MatchResult
+from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from eval.runs.metrics_file import MetricsError
 from train.config import Config
 from train.display import Display
@@ -189,7 +190,7 @@ class Trainer:
 
         # Evaluation, and what the pool learns from it.
         row = learning_row(iteration, plan, played, hyper, measured)
-        row |= {f"weight/{name}": share for name, share in self._pool.shares().items()}
+        row |= {opponent_key("weight", name): share for name, share in self._pool.shares().items()}
         results: list[MatchResult] = []
         if iteration % config.eval_frequency == 0:
             policy = self._learner.greedy(arrays["learner"]["params"])
@@ -219,7 +220,7 @@ class Trainer:
         # Not before its row is written: a state that is saved has all its metrics.
         self._arrays, self.state, self._results = arrays, state, results
         if row["checkpoint"] is not None:
-            self._save(row.get("eval/mean_win_rate"))
+            self._save(row.get(MEAN_WIN_RATE))
 
     def _state_after(
         self, row: Row, results: list[MatchResult], next_source: GameSource | None

@@ -23,7 +23,8 @@ from eval.report.style import (
     running_mean,
     short_name,
 )
-from eval.report.table import PUBLIC_BASELINE, mean_baseline
+from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
+from eval.statistics.reference import PUBLIC_BASELINE, mean_baseline
 
 # A curve with more points than that is drawn as a mean over several, above the points themselves.
 _CALM_POINTS = 120
@@ -71,7 +72,7 @@ def win_rate_charts(runs: Sequence[RunData]) -> list[Chart]:
     opponents = in_usual_order(name for run in runs for name in run.evaluated_opponents())
     start = _axis_start(runs, opponents)
     charts = []
-    if any(len(run.series("eval/mean_win_rate")[0]) for run in runs):
+    if any(len(run.series(MEAN_WIN_RATE)[0]) for run in runs):
         charts.append(_win_rate_chart(runs, None, start))
     return charts + [_win_rate_chart(runs, opponent, start) for opponent in opponents]
 
@@ -81,8 +82,8 @@ def _axis_start(runs: Sequence[RunData], opponents: Sequence[str]) -> int:
     lowest = [PUBLIC_BASELINE[name] / 100 for name in opponents if name in PUBLIC_BASELINE]
     for run in runs:
         for name in opponents:
-            for key in (f"eval/{name}/win_rate", f"eval/{name}/ci95_low"):
-                lowest += list(run.series(key)[1])
+            for quantity in ("win_rate", "ci95_low"):
+                lowest += list(run.series(opponent_key("eval", name, quantity))[1])
     return max(0, 10 * math.floor(10 * min(lowest, default=0.0)))
 
 
@@ -97,15 +98,17 @@ def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -
         axes.set_ylim(start, 101)
         axes.set_ylabel("win rate" if start == 0 else f"win rate (axis from {start} %)")
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
-        key = f"eval/{opponent}/win_rate" if opponent is not None else "eval/mean_win_rate"
         for index, run in enumerate(runs):
+            key = MEAN_WIN_RATE if opponent is None else opponent_key("eval", opponent, "win_rate")
             iterations, rates = run.series(key)
             if not len(iterations):
                 continue
             style = run_style(index)
             axes.plot(iterations, 100 * rates, marker=".", ms=4, lw=1.5, label=run.name, **style)
-            low = run.series(f"eval/{opponent}/ci95_low")[1]
-            high = run.series(f"eval/{opponent}/ci95_high")[1]
+            low, high = (
+                run.series(opponent_key("eval", opponent or "", bound))[1]
+                for bound in ("ci95_low", "ci95_high")
+            )
             if len(low) == len(high) == len(iterations):
                 colour = style["color"]
                 axes.fill_between(iterations, 100 * low, 100 * high, color=colour, alpha=0.2, lw=0)

@@ -12,9 +12,10 @@ import numpy as np
 from bb_jax.errors import EvaluationError, UserError
 from bb_jax.files import read_object
 from eval.matches.match import MatchResult
-from eval.report.table import PUBLIC_BASELINE
 from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, LADDER, MANIFEST, METRICS
+from eval.runs.metric_keys import Kind, opponent_key, opponent_of
 from eval.runs.metrics_file import Row, read_metrics
+from eval.statistics.reference import PUBLIC_BASELINE
 
 _PAST_CHECKPOINT = "checkpoint:"
 # What opponents are called that are neither named nor agents.
@@ -90,14 +91,12 @@ class RunData:
         """Opponents of the evaluations; the named ones first, in their usual order."""
         keys = {key for row in self.rows for key in row}
         return in_usual_order(
-            key.removeprefix("eval/").removesuffix("/win_rate")
-            for key in keys
-            if key.startswith("eval/") and key.endswith("/win_rate")
+            opponent for key in keys if (opponent := opponent_of(key, "eval", "win_rate"))
         )
 
     def shares(self) -> dict[str, np.ndarray]:
         """Shares of the games by opponent, float64 [I] each over all rows; checkpoints together."""
-        return self._by_opponent("weight/", "", lambda values, _: values.sum(axis=0))
+        return self._by_opponent("weight", "", lambda values, _: values.sum(axis=0))
 
     def met(self) -> dict[str, np.ndarray]:
         """Win rates met in training by opponent, float64 [I] each, NaN where it was not met."""
@@ -107,23 +106,23 @@ class RunData:
             wins = (np.nan_to_num(rates) * games).sum(axis=0)
             return np.where(played > 0, wins / np.maximum(played, 1), np.nan)
 
-        return self._by_opponent("met/", "/win_rate", mean)
+        return self._by_opponent("met", "win_rate", mean)
 
     def _by_opponent(
-        self, prefix: str, suffix: str, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
+        self, kind: Kind, quantity: str, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
     ) -> dict[str, np.ndarray]:
         members: dict[str, dict[str, None]] = {}
         for row in self.rows:
             for key in row:
-                if key.startswith(prefix) and key.endswith(suffix):
-                    name = key.removeprefix(prefix).removesuffix(suffix)
+                if name := opponent_of(key, kind, quantity):
                     group = CHECKPOINTS if name.startswith(_PAST_CHECKPOINT) else name
                     members.setdefault(group, {})[name] = None
         found = {}
         for group in in_usual_order(members):
-            values = np.array([self._column(f"{prefix}{n}{suffix}") for n in members[group]])
-            games = np.array([self._column(f"{prefix}{n}/games") for n in members[group]])
-            if prefix == "weight/":
+            names = members[group]
+            values = np.array([self._column(opponent_key(kind, n, quantity)) for n in names])
+            games = np.array([self._column(opponent_key(kind, n, "games")) for n in names])
+            if kind == "weight":
                 values = np.nan_to_num(values)
             found[group] = combine(values, np.nan_to_num(games))
         return found

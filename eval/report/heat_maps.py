@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from eval.report.data import SELF, RunData
 from eval.report.style import Chart, draw_chart, short_name
+from eval.runs.metric_keys import opponent_key
 
 # Columns whose numbers can still be read on a phone.
 _MOST_COLUMNS = 10
@@ -29,7 +30,8 @@ def evaluation_matrices(runs: Sequence[RunData]) -> list[Chart]:
     for run in runs:
         rates: dict[int, dict[str, float]] = {}
         for opponent in run.evaluated_opponents():
-            for iteration, rate in zip(*run.series(f"eval/{opponent}/win_rate"), strict=True):
+            series = run.series(opponent_key("eval", opponent, "win_rate"))
+            for iteration, rate in zip(*series, strict=True):
                 rates.setdefault(int(iteration), {})[opponent] = float(rate)
         found.append(dict(sorted(rates.items())))
     return _matrices("win_rate_matrix", "Evaluations, win %", runs, found, "iteration")

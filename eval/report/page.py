@@ -12,7 +12,8 @@ from typing import Any
 from eval.matches.match import MatchResult
 from eval.report.data import RunData
 from eval.report.style import Chart, run_style
-from eval.report.table import PUBLIC_BASELINE
+from eval.runs.metric_keys import MEAN_WIN_RATE
+from eval.statistics.reference import PUBLIC_BASELINE
 
 # Tells a report from other pages.
 GENERATOR = '<meta name="generator" content="eval.report">'
@@ -152,7 +153,7 @@ def _overview(runs: Sequence[RunData]) -> str:
     head = "<th>run</th><th>iterations</th><th>win %</th><th>best</th><th>games</th>"
     rows = []
     for index, run in enumerate(runs):
-        iterations, rates = run.series("eval/mean_win_rate")
+        iterations, rates = run.series(MEAN_WIN_RATE)
         latest = f"{100 * rates[-1]:.1f}" if len(rates) else "–"
         best = "–"
         if len(rates):

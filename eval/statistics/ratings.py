@@ -37,8 +37,8 @@ _LAST_STEP = 1e-9
 _LEAST_INFORMATION = 1e-9
 
 
-class Played(Protocol):
-    """What two players achieved against each other; `eval.matches.match.MatchResult` is one."""
+class HeadToHead(Protocol):
+    """What two players achieved against each other, such as `eval.matches.match.MatchResult`."""
 
     @property
     def player(self) -> str: ...
@@ -138,7 +138,7 @@ class Ratings:
 
 
 def fit_ratings(
-    results: Sequence[Played], anchors: Mapping[str, float], *, prior: float = PRIOR
+    results: Sequence[HeadToHead], anchors: Mapping[str, float], *, prior: float = PRIOR
 ) -> Ratings:
     """The ratings that make the results most likely.
 
@@ -195,7 +195,7 @@ def fit_ratings(
     return Ratings(players, elo, covariance, given, draw_parameter, dispersion)
 
 
-def _add_up(results: Sequence[Played]) -> dict[tuple[str, str], list[int]]:
+def _add_up(results: Sequence[HeadToHead]) -> dict[tuple[str, str], list[int]]:
     """Wins, draws and losses by pair, each pair in the order in which it appears first."""
     pairs: dict[tuple[str, str], list[int]] = {}
     for result in results:

@@ -1,6 +1,6 @@
-"""Ratings of the ten named opponents, which anchor everybody else's.
+"""What players are measured against: the ten named opponents' ratings, and the public baseline.
 
-They never change, so their round robins were played once. `RESULTS` holds, for each pair in the
+The ten never change, so their round robins were played once. `RESULTS` holds, for each pair in the
 order of `itertools.combinations(OPPONENTS, 2)`, wins, draws and losses of the first in 100,000
 games, every deal from both seats, as written by
 
@@ -11,12 +11,13 @@ games, every deal from both seats, as written by
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
 from bb_sim import OPPONENTS
-from eval.statistics.ratings import Counts, Played, Ratings, fit_ratings
+from eval.matches.match import MatchResult
+from eval.statistics.ratings import Counts, HeadToHead, Ratings, fit_ratings
 
 RESULTS: Mapping[str, Sequence[tuple[int, int, int]]] = {
     "points": (
@@ -115,6 +116,33 @@ RESULTS: Mapping[str, Sequence[tuple[int, int, int]]] = {
     ),
 }
 
+#: Strict win rates in percent of the published agents (PPO, 5 to 15 million games, points scoring).
+PUBLIC_BASELINE = {
+    "random": 93.4,
+    "heuristic": 76.8,
+    "aggressive": 75.0,
+    "defensive": 81.0,
+    "queue": 75.6,
+    "skunk": 75.6,
+    "noisy": 75.6,
+    "online": 70.2,
+    "outcome_heuristic": 66.0,
+    "distilled_outcome": 67.4,
+}
+
+
+def mean_baseline(opponents: Collection[str]) -> float | None:
+    """The mean of the public win rates in percent; None unless every opponent has one."""
+    if not opponents or not all(opponent in PUBLIC_BASELINE for opponent in opponents):
+        return None
+    return sum(PUBLIC_BASELINE[opponent] for opponent in opponents) / len(opponents)
+
+
+def beats_baseline(result: MatchResult) -> bool | None:
+    """Whether the win rate lies above the public baseline; None where there is none."""
+    baseline = PUBLIC_BASELINE.get(result.opponent)
+    return None if baseline is None else 100 * result.win_rate > baseline
+
 
 @cache
 def named_ratings(scoring: str = "points") -> Mapping[str, float]:
@@ -129,7 +157,7 @@ def named_ratings(scoring: str = "points") -> Mapping[str, float]:
 
 
 def rate_against_named(
-    player: str, results: Sequence[Played], scoring: str = "points"
+    player: str, results: Sequence[HeadToHead], scoring: str = "points"
 ) -> Ratings | None:
     """The rating of one player from its games against named opponents.
 

@@ -8,7 +8,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from eval.matches.players import NamedPlayer
-from eval.report.cross_table import render_cross_table
+from eval.rating_tables import render_cross_table
 from eval.statistics.ratings import Counts
 from eval.tournament import main, play_round_robin, rate
 from tests.eval import policies

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import time
 from collections import deque
@@ -12,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from bb_jax.errors import EvaluationError
 from bb_jax.files import read_object
 from eval.console import duration, show
 from eval.runs.layout import CONFIGURATION, JOB_LOG, LOG, METRICS, is_run, saved_steps
+from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_of
 from eval.runs.metrics_file import MetricsError, Row, read_metrics
+from eval.text_table import plain_text, text_table
 from train.jobs.record import JobError
 from train.jobs.status import JobStatus, State, job_status
 from train.jobs.supervisor import training_command
@@ -29,7 +27,6 @@ _RECENT = 20
 _FOLLOW_SECONDS = 0.5
 # Looking at the state of a job costs more than looking at its log.
 _STATUS_SECONDS = 2.0
-_TABLE_WIDTH = 80
 _METRICS = {
     "train/policy_loss": "policy loss",
     "train/value_loss": "value loss",
@@ -66,7 +63,7 @@ class Progress:
 
     @property
     def mean_win_rate(self) -> float | None:
-        value = self.evaluation.get("eval/mean_win_rate")
+        value = self.evaluation.get(MEAN_WIN_RATE)
         return float(value) if isinstance(value, int | float) else None
 
     @property
@@ -95,7 +92,7 @@ def progress(run: Path) -> Progress:
     left = None
     if seconds and total is not None:
         left = max(0, total - iteration) * sum(seconds) / len(seconds)
-    evaluation: Row = next((row for row in reversed(rows) if "eval/mean_win_rate" in row), {})
+    evaluation: Row = next((row for row in reversed(rows) if MEAN_WIN_RATE in row), {})
     return Progress(iteration, total, left, rows[-1], evaluation)
 
 
@@ -105,7 +102,7 @@ def list_runs(root: Path) -> str:
     runs = [run for run in folders if is_run(run)]
     if not runs:
         return f"There are no runs in {root}."
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = text_table(gap=2)
     table.add_column("run", overflow="fold")
     table.add_column("state", no_wrap=True)
     for header in ("iteration", "mean win %", "time left"):
@@ -125,9 +122,7 @@ def list_runs(root: Path) -> str:
             "" if rate is None else f"{100 * rate:.1f}",
             duration(reached.seconds_left) if running and reached.seconds_left is not None else "",
         )
-    text = io.StringIO()
-    Console(file=text, width=_TABLE_WIDTH, color_system=None, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return plain_text(table)
 
 
 def describe(run: Path, status: JobStatus) -> str:
@@ -170,9 +165,9 @@ def metrics_text(run: Path) -> str:
     ]
     lines = [f"Metrics of iteration {reached.iteration}:", *_in_columns(cells, _METRICS_A_LINE)]
     rates = [
-        f"{key.removeprefix('eval/').removesuffix('/win_rate'):<20}{100 * value:>12.1f}"
+        f"{opponent:<20}{100 * value:>12.1f}"
         for key, value in reached.evaluation.items()
-        if key.endswith("/win_rate") and key.startswith("eval/") and isinstance(value, float)
+        if (opponent := opponent_of(key, "eval", "win_rate")) and isinstance(value, float)
     ]
     if rates:
         lines.append(f"Win rates in percent at iteration {reached.evaluation['iteration']}:")

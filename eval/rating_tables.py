@@ -1,22 +1,22 @@
-"""Ratings and cross tables as plain text that fits a terminal."""
+"""Rankings and cross tables of win rates as plain text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.table import Table
-
-from eval.report.table import TABLE_WIDTH, plain_text
-from eval.statistics.ratings import Played, Ratings
+from eval.statistics.ratings import HeadToHead, Ratings
+from eval.text_table import TABLE_WIDTH, plain_text, text_table
 
 _NAME_WIDTH = 24
 # Two-sided 95 % of the normal distribution, in standard errors.
 _NORMAL_95 = 1.959964
 
 
-def render_ratings(ratings: Ratings, results: Sequence[Played], width: int = TABLE_WIDTH) -> str:
+def render_ratings(
+    ratings: Ratings, results: Sequence[HeadToHead], width: int = TABLE_WIDTH
+) -> str:
     """The ranking: Elo with its 95 % interval, games, score, draws, and how sure each place is."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table = text_table()
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("player", overflow="fold", max_width=_NAME_WIDTH)
     for header in ("Elo", "±95 %", "games", "wins %", "draws %", "above next"):
@@ -40,7 +40,7 @@ def render_ratings(ratings: Ratings, results: Sequence[Played], width: int = TAB
 
 
 def render_cross_table(
-    ranking: Sequence[str], results: Sequence[Played], width: int = TABLE_WIDTH
+    ranking: Sequence[str], results: Sequence[HeadToHead], width: int = TABLE_WIDTH
 ) -> str:
     """Win rates in percent, the row's player against the column's; folded where it is too wide."""
     rates = _win_rates(results)
@@ -50,7 +50,7 @@ def render_cross_table(
     blocks = []
     for first in range(0, len(ranking), columns):
         shown = range(first, min(first + columns, len(ranking)))
-        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+        table = text_table()
         table.add_column("", justify="right", no_wrap=True)
         table.add_column("wins % against", overflow="fold", max_width=_NAME_WIDTH)
         for column in shown:
@@ -73,7 +73,7 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.1f}"
 
 
-def _sides(results: Sequence[Played]) -> Iterator[tuple[str, str, int, int, int]]:
+def _sides(results: Sequence[HeadToHead]) -> Iterator[tuple[str, str, int, int, int]]:
     """Each result from both sides: player, opponent, wins, draws, games."""
     for result in results:
         games = result.wins + result.draws + result.losses
@@ -81,7 +81,7 @@ def _sides(results: Sequence[Played]) -> Iterator[tuple[str, str, int, int, int]
         yield result.opponent, result.player, result.losses, result.draws, games
 
 
-def _win_rates(results: Sequence[Played]) -> dict[tuple[str, str], float]:
+def _win_rates(results: Sequence[HeadToHead]) -> dict[tuple[str, str], float]:
     wins: dict[tuple[str, str], int] = {}
     games: dict[tuple[str, str], int] = {}
     for player, opponent, won, _, played in _sides(results):
@@ -91,7 +91,7 @@ def _win_rates(results: Sequence[Played]) -> dict[tuple[str, str], float]:
     return {pair: wins[pair] / played for pair, played in games.items() if played}
 
 
-def _record(name: str, results: Sequence[Played]) -> tuple[int, int, int]:
+def _record(name: str, results: Sequence[HeadToHead]) -> tuple[int, int, int]:
     """Wins, draws and games of one player."""
     own = [side[2:] for side in _sides(results) if side[0] == name]
     wins, draws, games = (sum(column) for column in zip(*own, strict=True))

@@ -1,47 +1,19 @@
-"""Match results as a table that fits 80 columns."""
+"""Match results, and differences between players, as tables of plain text."""
 
-import io
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from eval.matches.match import MatchResult
 from eval.statistics.paired import Comparison
-
-# Strict win rates in percent of the published agents (PPO, 5 to 15 million games, points scoring).
-PUBLIC_BASELINE = {
-    "random": 93.4,
-    "heuristic": 76.8,
-    "aggressive": 75.0,
-    "defensive": 81.0,
-    "queue": 75.6,
-    "skunk": 75.6,
-    "noisy": 75.6,
-    "online": 70.2,
-    "outcome_heuristic": 66.0,
-    "distilled_outcome": 67.4,
-}
-TABLE_WIDTH = 80
-
-
-def mean_baseline(opponents: Collection[str]) -> float | None:
-    """The mean of the public win rates in percent; None unless every opponent has one."""
-    if not opponents or not all(opponent in PUBLIC_BASELINE for opponent in opponents):
-        return None
-    return sum(PUBLIC_BASELINE[opponent] for opponent in opponents) / len(opponents)
-
-
-def beats_baseline(result: MatchResult) -> bool | None:
-    """Whether the win rate lies above the public baseline; None where there is none."""
-    baseline = PUBLIC_BASELINE.get(result.opponent)
-    return None if baseline is None else 100 * result.win_rate > baseline
+from eval.statistics.reference import PUBLIC_BASELINE, beats_baseline
+from eval.text_table import TABLE_WIDTH, plain_text, text_table
 
 
 def results_table(results: Sequence[MatchResult], scoring: str = "points") -> Table:
     """A rich table, one row an opponent; the public baseline only where it is comparable."""
     with_baseline = scoring == "points" and any(r.opponent in PUBLIC_BASELINE for r in results)
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table = text_table()
     table.add_column("opponent", overflow="fold", max_width=17 if with_baseline else 24)
     for header in ("games", "wins", "draws", "losses", "win %", "95 % interval", "margin"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -87,7 +59,7 @@ def render_results(
 
 def render_comparisons(comparisons: Sequence[Comparison], width: int = TABLE_WIDTH) -> str:
     """One player minus another, as plain text, one row an opponent."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table = text_table()
     table.add_column("opponent", overflow="fold", max_width=24)
     for header in ("win %", "95 % interval", "margin", "95 % interval", "variance"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -103,10 +75,3 @@ def render_comparisons(comparisons: Sequence[Comparison], width: int = TABLE_WID
             "" if ratio is None else f"{ratio:.2f}",
         )
     return plain_text(table, width)
-
-
-def plain_text(table: Table, width: int = TABLE_WIDTH) -> str:
-    """A table without colours and without blanks at the ends of its lines."""
-    text = io.StringIO()
-    Console(file=text, width=width, color_system=None, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

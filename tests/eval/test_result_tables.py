@@ -5,7 +5,8 @@ import pytest
 
 from bb_sim import OPPONENTS
 from eval.matches.match import MatchResult
-from eval.report.table import PUBLIC_BASELINE, beats_baseline, mean_baseline, render_results
+from eval.result_tables import render_results
+from eval.statistics.reference import PUBLIC_BASELINE, beats_baseline, mean_baseline
 
 
 def result(opponent, wins, games=10_000, margin=9):
