@@ -12,7 +12,6 @@ from bb_jax.errors import DeviceError
 if TYPE_CHECKING:
     import jax
 
-DEVICES = ("auto", "cpu", "cuda", "gpu")
 _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _CPU_DEVICES_FLAG = "xla_force_host_platform_device_count"
 _MOST_CPU_DEVICES = 4

@@ -266,7 +266,6 @@ def _of_peak(flops: float, device: Any, dtype: str) -> str:
 
 def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
     """The update, its state, a rollout of the usual size, and its compiled function."""
-    import dataclasses
 
     import jax
 
@@ -282,7 +281,7 @@ def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any
         return compiled
 
     network = build_network(config.network_config, config.scoring)
-    ppo = dataclasses.replace(config.ppo_config, target_kl=None)
+    ppo = config.ppo_config.replace(target_kl=None)
     with mock.patch.object(jax, "pmap", capturing):
         update = make_update(network, ppo, config.max_trajectories, devices)
     count, steps = int(1.5 * config.games_per_iteration), 12

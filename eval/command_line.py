@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable
 from typing import NoReturn
 
-from bb_jax.devices import DEVICES, select_devices
+from bb_jax.config import DEVICES
+from bb_jax.devices import select_devices
 from bb_jax.errors import EvaluationError, UserError
 from eval.console import complain
 

@@ -5,7 +5,6 @@ A file is a MessagePack map: "format" and "version", "network" (the configuratio
 no optimizer, no device layout and no orbax, and is written whole or not at all.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -95,7 +94,7 @@ def policy_content(
     return {
         "format": file_format,
         "version": _VERSION,
-        "network": json.dumps(dataclasses.asdict(network_config)),
+        "network": json.dumps(network_config.model_dump(mode="json")),
         "scoring": scoring,
         "metadata": json.dumps(dict(metadata)),
         "hash": policy_hash(params),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from bb_sim.rules.engine import NUM_ACTIONS, QUEUE_SIZE
 
@@ -25,7 +26,8 @@ SPECIES = (
 POINTS = (4, 4, 4, 3, 3, 2, 4, 3, 2, 3, 2, 2)
 """`POINTS[s]` is what an animal of `SPECIES[s]` is worth in the bar."""
 
-SCORINGS = ("points", "animals")
+Scoring = Literal["points", "animals"]
+SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 
 OPPONENTS = (
     "random",

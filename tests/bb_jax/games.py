@@ -1,6 +1,5 @@
 """Positions and rollouts of real games for the tests of bb_jax."""
 
-import dataclasses
 import functools
 
 import jax
@@ -16,9 +15,9 @@ TINY_MLP = NetworkConfig(kind="mlp", hidden_layers=(16,), dropout=0.0)
 TINY_TRANSFORMER = NetworkConfig(
     hidden_dim=16, num_heads=2, num_layers=2, species_embedding_dim=4, dropout=0.0
 )
-AFTERSTATE_MLP = dataclasses.replace(TINY_MLP, afterstates=True)
-SEPARATE_AFTERSTATE_MLP = dataclasses.replace(AFTERSTATE_MLP, separate_policy=True)
-AFTERSTATE_TRANSFORMER = dataclasses.replace(TINY_TRANSFORMER, afterstates=True)
+AFTERSTATE_MLP = TINY_MLP.replace(afterstates=True)
+SEPARATE_AFTERSTATE_MLP = AFTERSTATE_MLP.replace(separate_policy=True)
+AFTERSTATE_TRANSFORMER = TINY_TRANSFORMER.replace(afterstates=True)
 ALL_PLIES = 24
 
 

@@ -265,7 +265,9 @@ def make_opponent_pool(config: Config, state: Mapping[str, Any] | None = None) -
         options["min_weight"] = config.min_opponent_weight
     opponent_config = config.opponent_config
     if not config.use_opponent_pool:
-        opponent_config = OpponentConfig(1.0, 0.0, 0.0, 0.0, opponent_config.max_checkpoints)
+        opponent_config = opponent_config.replace(
+            current_weight=1.0, checkpoint_weight=0.0, random_weight=0.0, heuristic_weight=0.0
+        )
     named = config.named_opponents
     if state is None:
         return kind(opponent_config, named, **options)

@@ -119,11 +119,10 @@ def _apart(config: Config) -> tuple[Config, Config]:
     """The configurations of two networks that make the configured one when merged."""
     network = config.network_config
     return (
-        replace(config, merge_with=None, network_config=replace(network, second_tower=())),
-        replace(
-            config,
+        config.replace(merge_with=None, network_config=network.replace(second_tower=())),
+        config.replace(
             merge_with=None,
-            network_config=replace(network, hidden_layers=network.second_tower, second_tower=()),
+            network_config=network.replace(hidden_layers=network.second_tower, second_tower=()),
         ),
     )
 

@@ -1,7 +1,5 @@
 """Two networks merged: what the one that comes out says, and how it is learned further."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,8 +17,8 @@ SEPARATE = pytest.mark.parametrize("separate", [True, False])
 def three(separate):
     """A network of 16-8, one of 12, and the one that they make."""
     first = NetworkConfig(kind="mlp", hidden_layers=(16, 8), dropout=0.0, separate_policy=separate)
-    second = dataclasses.replace(first, hidden_layers=(12,))
-    merged = dataclasses.replace(first, second_tower=(12,))
+    second = first.replace(hidden_layers=(12,))
+    merged = first.replace(second_tower=(12,))
     return tiny_network(first, 1), tiny_network(second, 2), build_network(merged)
 
 

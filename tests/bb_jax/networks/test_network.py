@@ -1,7 +1,5 @@
 """Shapes, symmetries and parameters of the networks."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,7 +40,7 @@ def test_large_batches_say_what_small_ones_do(config, size):
 
 @BOTH
 def test_over_afterstates_the_policy_is_one_score(config):
-    network, params = tiny_network(dataclasses.replace(config, afterstates=True))
+    network, params = tiny_network(config.replace(afterstates=True))
     scores, values = evaluate(network, params, ROWS)
     assert scores.shape == (len(ROWS), 1) and values.shape == (len(ROWS), 2)
     assert scores.dtype == values.dtype == jnp.float32
@@ -50,7 +48,7 @@ def test_over_afterstates_the_policy_is_one_score(config):
 
 @BOTH
 def test_a_separate_policy_shares_nothing_with_the_values(config):
-    network, params = tiny_network(dataclasses.replace(config, separate_policy=True))
+    network, params = tiny_network(config.replace(separate_policy=True))
 
     def parts_behind(index):
         """Names of the parts that a result of the network depends on."""
@@ -209,5 +207,5 @@ def test_absent_tokens_are_not_attended_to():
 
 
 def test_unknown_scoring_is_refused():
-    with pytest.raises(ValueError, match="scoring must be points or animals"):
+    with pytest.raises(ValueError, match=r"scoring must be .*chess"):
         build_network(TINY_MLP, "chess")

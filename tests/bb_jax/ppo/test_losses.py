@@ -1,6 +1,5 @@
 """The PPO loss against numpy and against gradients in closed form."""
 
-import dataclasses
 import functools
 
 import jax
@@ -72,7 +71,7 @@ def _gradients(batch, entropy_coef=0.0):
 @pytest.mark.parametrize("clip_value", [True, False])
 def test_parts_of_the_loss(clip_value):
     batch = _batch()
-    config = dataclasses.replace(CONFIG, clip_value=clip_value)
+    config = CONFIG.replace(clip_value=clip_value)
     loss, (stats, deviation) = _loss(LOGITS, VALUES, batch, config)
 
     trained, valid = np.asarray(batch.policy_mask), np.asarray(batch.valid_mask)

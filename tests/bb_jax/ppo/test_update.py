@@ -1,6 +1,5 @@
 """The update of an iteration: what it applies, what it refuses to apply, and what it measures."""
 
-import dataclasses
 import functools
 
 import jax
@@ -114,7 +113,7 @@ def test_only_sampled_plies_train_the_policy():
 
 def test_the_minibatch_above_the_target_is_not_applied_nor_any_after_it():
     hyper = HYPER._replace(learning_rate=0.05)
-    once, metrics = _update(hyper=hyper, config=dataclasses.replace(WHOLE, ppo_epochs=1))
+    once, metrics = _update(hyper=hyper, config=WHOLE.replace(ppo_epochs=1))
     assert metrics["train/minibatches_applied"] == 1 and metrics["train/stopped_early"] == 0
     stopped, metrics = _update(hyper=hyper, config=WHOLE)
     assert metrics["train/stopped_early"] == 1
@@ -209,7 +208,7 @@ def test_normalised_advantages_do_not_depend_on_the_scale_of_rewards():
     params = PARAMS | {"value": jax.tree.map(np.zeros_like, PARAMS["value"])}
     tripled = ROLLOUT._replace(rewards=ROLLOUT.rewards * 3)
     normalised = PPOConfig(ppo_epochs=1, target_kl=None, value_coef=0.0, entropy_coef=0.0)
-    raw = dataclasses.replace(normalised, normalize_advantages=False)
+    raw = normalised.replace(normalize_advantages=False)
     for config, expected in ((normalised, 1), (raw, 3)):
         small, large = (
             _update(data, HYPER._replace(entropy_coef=0.0), _state(params), config=config)[1]

@@ -1,6 +1,5 @@
 """Updates of policies over afterstates, and what the two values and their weight are for."""
 
-import dataclasses
 import functools
 
 import jax
@@ -92,7 +91,7 @@ def test_positions_with_many_actions_all_find_room():
     legal = np.flatnonzero(legal_of(rollout.observations[0, 0]))
     rollout.actions[:] = np.random.default_rng(0).choice(legal, rollout.actions.shape)
     rollout.lengths[:] = 12
-    config = dataclasses.replace(CONFIG, minibatch_size=1000, ppo_epochs=1)
+    config = CONFIG.replace(minibatch_size=1000, ppo_epochs=1)
     before, metrics = _update(rollout, HYPER._replace(learning_rate=0.0), config=config)
     assert metrics["train/positions"] == metrics["train/policy_positions"] == 12 * CAPACITY
     assert metrics["train/first_ratio_deviation"] < 1e-5
@@ -112,7 +111,7 @@ def test_an_empty_rollout_changes_nothing():
 
 
 def test_dropout_acts_in_the_learning_pass():
-    network, _ = tiny_network(dataclasses.replace(AFTERSTATE_MLP, dropout=0.3))
+    network, _ = tiny_network(AFTERSTATE_MLP.replace(dropout=0.3))
     _, metrics = _update(network=network)
     assert metrics["train/first_ratio_deviation"] > 1e-3
     _, metrics = _update(hyper=HYPER._replace(learning_rate=0.0), network=network)

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,7 +127,7 @@ def test_a_configuration_counts_enough_trajectories():
             )
             two_seats = (assignment.learner_seat == BOTH_SEATS).sum()
             assert games + two_seats <= config.max_trajectories
-        assert replace(config, use_opponent_pool=False).max_trajectories == 2 * games
+        assert config.replace(use_opponent_pool=False).max_trajectories == 2 * games
 
 
 # ---------------------------------------------------------------------------------------------
@@ -182,9 +181,9 @@ def test_no_configuration_has_more_checkpoint_opponents_than_there_are_numbers_f
         shares, num_games=500, num_groups=4, members=members, python_agents=(), seed=(1,)
     )
     assert plan.controllers.max() < EXTERNAL + FIRST_PYTHON_AGENT
-    with pytest.raises(ValueError, match="max_checkpoints must be at least 0 and at most 100"):
+    with pytest.raises(ValueError, match="max_checkpoints must be a whole number from 0 to 100"):
         OpponentConfig(max_checkpoints=101)
-    with pytest.raises(ValueError, match="exploit_patch_max must be at least 0 and at most 20"):
+    with pytest.raises(ValueError, match="exploit_patch_max must be a whole number from 0 to 20"):
         Config(experiment_name="many", total_iterations=1, exploit_patch_max=21)
 
 

@@ -196,7 +196,12 @@ def small_config():
     from train.config import Config, OpponentConfig
 
     def make(current_weight: float, **changes: int) -> Config:
-        opponents = OpponentConfig(current_weight, 0.0, 1 - current_weight, 0.0)
+        opponents = OpponentConfig(
+            current_weight=current_weight,
+            checkpoint_weight=0.0,
+            random_weight=1 - current_weight,
+            heuristic_weight=0.0,
+        )
         return Config(experiment_name="x", total_iterations=1, opponent_config=opponents, **changes)  # type: ignore[arg-type]
 
     return make

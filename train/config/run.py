@@ -1,0 +1,62 @@
+"""Keys of the run as a whole: its name, its beginning, its device and its length."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from bb_jax.config import Device
+from bb_jax.strict_model import EXPECTED, MAY_CHANGE, StrictModel
+
+
+class RunConfig(StrictModel):
+    """The run."""
+
+    experiment_name: str = Field(
+        pattern=r"^[^./\\@\s][^/\\@\s]*$",
+        description="Name of the run.",
+        json_schema_extra={
+            **MAY_CHANGE,
+            EXPECTED: "the name of a folder without spaces, '/' or '@', and no dot in front",
+        },
+    )
+    checkpoint_dir: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder of the run. `null` is `checkpoints/<experiment_name>`.",
+        json_schema_extra={**MAY_CHANGE, EXPECTED: "a folder or null"},
+    )
+    resume_from: str | None = Field(
+        None,
+        min_length=1,
+        description="Run to start from: `RUN`, `RUN@STEP` or the file of a packed state. A run is "
+        "a path or a name under `checkpoints/`. `null` starts from zero.",
+        json_schema_extra={EXPECTED: "RUN, RUN@STEP, a packed state or null"},
+    )
+    merge_with: str | None = Field(
+        None,
+        min_length=1,
+        description="A second run, written as in `resume_from`. Its network becomes the second "
+        "tower, and policy and values begin as the mean of those of both runs.",
+        json_schema_extra={EXPECTED: "RUN, RUN@STEP, a packed state or null"},
+    )
+    seed: int = Field(42, ge=0, le=2**63 - 1, description="Seed of every random stream.")
+    device: Device = Field(
+        "auto",
+        description="`auto` takes the GPU where there is one. `cuda` and `gpu` fail without one.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    deterministic: bool = Field(
+        False,
+        description="Whether results on a GPU, too, are the same bit for bit. This is slower.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    total_iterations: int = Field(
+        ge=1,
+        description="Iterations at the end of the run. Those before its start are included.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+    @property
+    def run_dir(self) -> Path:
+        """The run's folder."""
+        return Path(self.checkpoint_dir or f"checkpoints/{self.experiment_name}")
