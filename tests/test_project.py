@@ -18,6 +18,7 @@ BB_JAX_GROUND = (
     "errors",
     "files",
     "arrays",
+    "strict_model",
     "config",
     "features",
     "devices",
