@@ -1,4 +1,4 @@
-"""Policies without networks, for tests of everything around them."""
+"""Policies without networks, and Python agents, for tests."""
 
 import multiprocessing
 import os
@@ -9,11 +9,13 @@ import time
 import numpy as np
 
 from bb_sim import NUM_ACTIONS, Action, State
+from bb_sim.rules.observation import LEGAL_BYTE
 
 
 def hashed_actions(observations: np.ndarray) -> np.ndarray:
-    """A legal action for each row, uint8 [B], that depends on the row alone."""
-    legal = np.unpackbits(observations[:, 14:19], axis=1, bitorder="little")[:, :NUM_ACTIONS]
+    """A legal action for each row, uint8 [B], which depends on the row alone."""
+    legal = np.unpackbits(observations[:, LEGAL_BYTE:], axis=1, bitorder="little")
+    legal = legal[:, :NUM_ACTIONS]
     weights = np.random.default_rng(0).integers(1, 2**31, observations.shape[1])
     mixed = (observations.astype(np.int64) @ weights)[:, None] * (2 * np.arange(NUM_ACTIONS) + 1)
     scores = np.where(legal == 1, mixed % 1000003, -1)
@@ -21,7 +23,7 @@ def hashed_actions(observations: np.ndarray) -> np.ndarray:
 
 
 class Decisions:
-    """Decisions that are there at once, in the form that the generator waits for."""
+    """A stand-in for `PendingDecisions` that never waits."""
 
     def __init__(self, observations: np.ndarray, deciders: np.ndarray):
         self._actions = hashed_actions(observations)
@@ -53,7 +55,7 @@ class HashedDecider:
 
 
 class FirstAction:
-    """Plays the first legal action, and checks that nothing hidden is shown."""
+    """Plays the first legal action and checks that hidden cards are hidden."""
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
         other = 1 - state.to_move
@@ -63,7 +65,7 @@ class FirstAction:
 
 
 class Clairvoyant:
-    """Insists on seeing everything."""
+    """Sees everything, and checks that it does."""
 
     sees_all = True
 
@@ -73,14 +75,14 @@ class Clairvoyant:
 
 
 class Broken:
-    """Fails with an error of its own."""
+    """Raises an error."""
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
         raise RuntimeError("the agent lost its mind")
 
 
 class Cheat:
-    """Chooses an action that is not legal."""
+    """Chooses an illegal action."""
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
         return Action("lion", (7,))
@@ -103,9 +105,9 @@ class Suicidal:
 
 
 class Moody:
-    """Plays the first legal action, unless TEST_AGENT_MOOD is bad: then it fails.
+    """Plays the first legal action, or fails if TEST_AGENT_MOOD is "bad".
 
-    Bad in evaluations: it fails in the main process alone.
+    If it is "bad in evaluations", the agent fails in the main process alone.
     """
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
@@ -117,7 +119,7 @@ class Moody:
 
 
 class Slow:
-    """Thinks for a while about its first move."""
+    """Thinks for half a second about its first move."""
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
         if state.turn < 2:
@@ -126,7 +128,7 @@ class Slow:
 
 
 class Hanging:
-    """Thinks for ever."""
+    """Thinks forever."""
 
     def select_action(self, state: State, legal_actions: list[Action]) -> Action:
         time.sleep(1000)

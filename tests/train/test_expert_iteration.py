@@ -1,4 +1,4 @@
-"""Expert iteration: it plays by afterstates, learns in seconds, and goes on exactly."""
+"""Expert iteration: the expert's play, the update, learning, and exact resumption."""
 
 import json
 
@@ -7,14 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bb_jax import Hyper, NetworkConfig, build_network, init_params
+from bb_jax import Hyper, NetworkConfig, build_network, init_params, legal_mask
 from bb_jax.config import ExpertConfig
 from bb_jax.expert.step import make_expert_step
 from bb_jax.expert.update import Lessons, make_expert_update
+from bb_jax.features import NUM_PLIES
 from bb_jax.learning.state import init_state
 from bb_jax.networks.network import MARGIN_UNIT, evaluate
 from bb_sim.arena import EXTERNAL, Arena
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.observation import POINTS_BYTE, POINTS_ZERO, TURN_BYTE
 from tests.train.running import SMALL, metrics, train, train_struck, write_config
 
 EXPERT = (
@@ -62,7 +64,7 @@ def positions(count: int) -> np.ndarray:
     while arena.pending:
         observations = arena.observations.copy()
         rows.append(observations[arena.games >= 0])
-        legal = np.unpackbits(observations[:, 14:19], axis=1, bitorder="little")[:, :33]
+        legal = np.asarray(legal_mask(observations))
         arena.step(np.argmax(legal * random.random(legal.shape), axis=1).astype(np.uint8))
     return np.concatenate(rows)
 
@@ -72,8 +74,8 @@ def slow_choice(network, params, row, margin_weight):
     afterstates, _ = expand_afterstates(row[None])
     objectives = []
     for afterstate in afterstates:
-        margin = int(afterstate[10]) - 36
-        if 24 - afterstate[13] + np.count_nonzero(afterstate[:4]) < 5:
+        margin = int(afterstate[POINTS_BYTE]) - POINTS_ZERO
+        if NUM_PLIES - afterstate[TURN_BYTE] + np.count_nonzero(afterstate[:4]) < 5:
             objectives.append(np.sign(margin) + margin_weight * margin)
             continue
         _, values = evaluate(network, params, jnp.asarray(afterstate[None]))
@@ -92,7 +94,7 @@ def test_the_expert_plays_the_action_whose_afterstate_is_worth_most():
     for row, action, policy, values in zip(
         rows, choice.actions, np.asarray(choice.policy), np.asarray(choice.values), strict=True
     ):
-        legal = np.flatnonzero(np.unpackbits(row[14:19], bitorder="little")[:33])
+        legal = np.flatnonzero(legal_mask(row[None])[0])
         objectives = slow_choice(network, params, row, 0.05)
         best = objectives.max()
         assert objectives[legal.tolist().index(int(action))] == pytest.approx(best, abs=1e-4)
@@ -122,7 +124,7 @@ def test_the_update_draws_policy_and_values_to_their_targets():
     config = ExpertConfig(minibatch_size=32, policy_coef=1.0, learning_rate=3e-3)
     rows = positions(4)[:32]
     afterstates, starts = expand_afterstates(rows)
-    legal = np.unpackbits(rows[:, 14:19], axis=1, bitorder="little")[:, :33]
+    legal = np.asarray(legal_mask(rows))
     policy = np.eye(33)[[np.flatnonzero(row)[-1] for row in legal]]
     lesson = Lessons(
         observations=rows,
@@ -147,7 +149,7 @@ def test_the_update_draws_policy_and_values_to_their_targets():
 def test_ranking_puts_the_afterstates_into_the_order_of_the_target():
     network = build_network(NetworkConfig(kind="mlp", hidden_layers=(32,)))
     rows = positions(20)[5::9][:40]
-    legal = np.unpackbits(rows[:, 14:19], axis=1, bitorder="little")[:, :33].astype(bool)
+    legal = np.asarray(legal_mask(rows))
     objectives = np.random.default_rng(1).normal(size=legal.shape) * 0.2
     weights = np.where(legal, np.exp(objectives / 0.1), 0.0)
     zeros = np.zeros((len(rows), 2), np.float32)
@@ -174,7 +176,9 @@ def test_ranking_puts_the_afterstates_into_the_order_of_the_target():
     agree = []
     for row, mask, wanted in zip(rows, legal, objectives, strict=True):
         found = slow_choice(network, jax.device_get(state.params), row, 0.05)
-        certain = 24 - row[13] + np.count_nonzero(row[:4]) <= 6  # some afterstates cannot move
+        certain = (
+            NUM_PLIES - row[TURN_BYTE] + np.count_nonzero(row[:4]) <= 6
+        )  # some afterstates cannot move
         if mask.sum() > 1 and not certain:
             agree.append(found.argmax() == wanted[mask].argmax())
     assert len(agree) > 20
