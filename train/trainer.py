@@ -1,18 +1,18 @@
 """The training loop.
 
-An iteration: games are played by the acting parameters against the pool; the learner makes its
-update from them; every `eval_frequency` iterations it is evaluated, which moves the adaptive
-weights; every `checkpoint_frequency` iterations it joins the pool and a checkpoint is saved; after
-every `exploit_patch_interval` iterations an exploiter of it is trained.
+In an iteration, games against the pool are generated, and the learner makes an update from them.
+Every `eval_frequency` iterations the learner is evaluated, which moves the adaptive weights. Every
+`checkpoint_frequency` iterations it joins the pool, and a checkpoint is saved. After every
+`exploit_patch_interval` iterations an exploiter of it is trained.
 
-Under asynchronous generation the games of iteration i + 1 are played, with the parameters that
-iteration i started from, while iteration i learns: a policy lag of exactly one. (The very first
-iteration has none before it: its games come from its own parameters.)
+Under asynchronous generation the policy lag is exactly one: while iteration i learns, the games of
+iteration i + 1 are generated with the parameters from before iteration i. Only the games of the
+first iteration are generated with its own parameters.
 
-What is resumed, in this order: the learner's arrays and the run's state (iteration, totals, pool,
-evaluations) after the last completed iteration; under lag one also the parameters and the shares
-that the next games are played with; then the exploiter, if one was in work. All random streams are
-functions of (seed, start, iteration), so nothing else is needed for the same games and updates.
+These are resumed, in this order: the learner's arrays and the run's state (iteration, totals, pool,
+evaluations) after the last completed iteration; under lag one also the parameters and the shares of
+the next games; then an exploiter whose training was interrupted. All random streams are functions
+of (seed, start, iteration), so games and updates need nothing else to be the same.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ from train.runs.steps import SavedState
 from train.runs.store import Store
 from train.schedules import get_entropy_coef, get_learning_rate
 
-# Purposes of random streams, so that no two of them share their numbers.
+# The purposes of random streams; each purpose has numbers of its own.
 INITIALISATION, GAMES, UPDATE, EVALUATION, EXPLOIT, FINAL_EVALUATION = range(6)
 
 
 class Trainer:
-    """Trains one run to its last iteration; `run` may be interrupted and continued elsewhere."""
+    """Trains one run to its last iteration, from a new start or from a saved state."""
 
     def __init__(
         self,
@@ -89,15 +89,17 @@ class Trainer:
             host=self._hosts.index,
             num_hosts=self._hosts.count,
         )
-        self._exploit = ExploitPatch(config, learner, self._player, store, stop, self._hosts)
+        self._exploit = ExploitPatch(
+            config, config.scoring, learner, self._player, store, stop, self._hosts
+        )
         self._games: Task[Games] | None = None
-        # Of the exploiter that was trained since the last iteration; its row has them.
+        # The time of the exploiter trained since the last iteration, for the next row.
         self._exploit_seconds = 0.0
 
-        #: The run after its last completed iteration, and the arrays that belong to it.
+        #: The run's state after its last completed iteration, and the arrays of that state.
         self.state: RunState = origin.state
         self._arrays = origin.arrays or learner.initial_arrays(self._fresh_seed())
-        #: Of the evaluation of that iteration, if it had one.
+        #: The results of that iteration's evaluation, if it had one.
         self._results: list[MatchResult] = []
         self._learner_state = learner.state_of(self._arrays, origin.description)
         self._pool = make_opponent_pool(config, self.state.pool)
@@ -110,12 +112,13 @@ class Trainer:
         return (self._config.seed, self.state.start_iteration, purpose, iteration)
 
     def run(self) -> None:
-        """Iterates to `total_iterations`; whatever ends it early, what is completed is saved first.
+        """Iterates to `total_iterations`. An early end saves the completed iterations first.
 
         Raises:
-          Interrupted: after a signal.
+          Interrupted: a signal came.
           HostError: another host is lost or has failed.
-          GenerationError, MetricsError: what the run cannot go on from.
+          GenerationError: games cannot be generated.
+          MetricsError: metrics cannot be written.
           CheckpointError: a checkpoint cannot be written.
         """
         try:
@@ -127,7 +130,7 @@ class Trainer:
         except CheckpointError:
             raise
         except Exception as error:
-            # A full disk may be the very error.
+            # The error may be a full disk.
             with suppress(MetricsError):
                 if isinstance(error, HostError):
                     self._metrics.log.error("stopped: %s", error)
@@ -139,9 +142,9 @@ class Trainer:
             raise
 
     def final_evaluation(self) -> list[MatchResult]:
-        """The table at the end: the policy, playing its best action, against `eval_opponents`.
+        """Evaluates the policy, playing its best action, against `eval_opponents` at the end.
 
-        It is left in the run's folder, where the same command finds it the next time.
+        The results are stored in the run's folder, where the same command finds them again.
         """
         iteration, params = self.state.iteration, self._arrays["learner"]["params"]
         policy, games = self._learner.greedy(params), self._config.final_eval_games
@@ -170,7 +173,7 @@ class Trainer:
             self._games = self._begin_games(*self._next_source())
         plan, rollout = self._games.result(self._stop)
         self._games = None
-        played = gather_games(self._hosts, rollout)
+        games = gather_games(self._hosts, rollout)
         waited = time.perf_counter()
         next_source = None
         if config.async_game_generation:
@@ -188,8 +191,8 @@ class Trainer:
             arrays["acting"] = self._arrays["learner"]["params"]
         learned = time.perf_counter()
 
-        # Evaluation, and what the pool learns from it.
-        row = learning_row(iteration, plan, played, hyper, measured)
+        # Evaluation, which updates the pool's weights.
+        row = learning_row(iteration, plan, games, hyper, measured)
         row |= {opponent_key("weight", name): share for name, share in self._pool.shares().items()}
         results: list[MatchResult] = []
         if iteration % config.eval_frequency == 0:
@@ -199,7 +202,7 @@ class Trainer:
             self._pool.note_win_rates({result.opponent: result.win_rate for result in results})
         evaluated = time.perf_counter()
 
-        # The state that a signal saves from here on.
+        # The state that is saved if a signal comes from now on.
         due = iteration % config.checkpoint_frequency == 0
         if due:
             self._pool.add_checkpoint(self._store.add_opponent(arrays["learner"]["params"]))
@@ -209,7 +212,7 @@ class Trainer:
             waiting=waited - began,
             learning=learned - waited,
             evaluation=evaluated - learned,
-            games=played,
+            games=games,
         )
         row["time/workers_finished"] = self._generator.num_workers
         row["time/workers_replaced"] = self._generator.workers_replaced
@@ -217,7 +220,7 @@ class Trainer:
         last = iteration == config.total_iterations
         row["checkpoint"] = iteration if due or last else None
         self._display.update(self._metrics.write(row))
-        # Not before its row is written: a state that is saved has all its metrics.
+        # The row is written first, so that a saved state has all its metrics.
         self._arrays, self.state, self._results = arrays, state, results
         if row["checkpoint"] is not None:
             self._save(row.get(MEAN_WIN_RATE))
@@ -225,7 +228,7 @@ class Trainer:
     def _state_after(
         self, row: Row, results: list[MatchResult], next_source: GameSource | None
     ) -> RunState:
-        """The run's state after the iteration of `row`, which gets the totals."""
+        """The run's state after the iteration of `row`; adds the totals to the row."""
         row["updates"] = int(row["train/minibatches_applied"])
         totals = self.state.totals.plus(row["games"], row["positions"], row["updates"])
         row |= {"total/games": totals.games, "total/positions": totals.positions}
@@ -256,7 +259,7 @@ class Trainer:
         )
 
     def _hyper(self, iteration: int) -> Hyper:
-        """The coefficients of an iteration; schedules span the run from its start."""
+        """The coefficients of an iteration. Schedules begin at the run's start."""
         config, start = self._config, self.state.start_iteration
         done, total = iteration - 1 - start, config.total_iterations - start
         entropy_coef = config.ppo_config.entropy_coef
@@ -284,7 +287,7 @@ class Trainer:
         return evaluate(self._hosts, policy, opponents, games, seed, scoring, self._stop)
 
     def _deals_seed(self, purpose: int) -> int:
-        """The same at every evaluation, so that two of them differ by the policy alone."""
+        """The seed of evaluations, always the same, so that they differ by the policy alone."""
         words = np.random.SeedSequence([self._config.seed, purpose]).generate_state(1)
         return int(words[0])
 
@@ -293,11 +296,11 @@ class Trainer:
     # ---------------------------------------------------------------------------------------
 
     def _current_source(self, iteration: int) -> GameSource:
-        """What games come from that are begun with the pool as it is."""
+        """The source of games that begin with the present pool."""
         return GameSource(iteration, self._pool.shares(), self._pool.hashes())
 
     def _next_source(self) -> tuple[GameSource, Any]:
-        """Source and acting parameters of the next iteration's games, which nobody has begun."""
+        """The source and the parameters of the next iteration's games, if none have begun."""
         if self.state.next_games is not None:
             return self.state.next_games, self._arrays["acting"]
         source = self._current_source(self.state.iteration + 1)
@@ -307,20 +310,20 @@ class Trainer:
         policy = self._store.opponent(policy_hash)
         return self._learner.member_params(policy, f"opponent {policy_hash}")
 
-    def _begin_games(self, source: GameSource, acting_params: Any) -> Task[Games]:
+    def _begin_games(self, source: GameSource, params: Any) -> Task[Games]:
         temperature = temperature_of(self._config, source.iteration, self.state.start_iteration)
         seed = self._seed(GAMES, source.iteration)
-        return self._player.begin(source, acting_params, temperature, seed)
+        return self._player.begin(source, params, temperature, seed)
 
     def _patch_exploits(self) -> None:
-        """Trains an exploiter of the last completed iteration where one is due and not yet done."""
+        """Trains an exploiter of the last completed iteration if one is due."""
         iteration, done = self.state.iteration, self.state.exploit
         if not self._exploit.due(iteration) or (done and done["iteration"] == iteration):
             return
         began = time.perf_counter()
         self._stop.check()
         if self._games is not None:
-            # The workers play one iteration's games at a time; the result stays in the task.
+            # The workers play one iteration's games at a time. The task keeps the result.
             self._games.result(self._stop)
         found = self._exploit.train(
             iteration,

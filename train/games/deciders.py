@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from bb_jax.batches import pad_rows
 from train.games.rollout import Rollout
 
 # Batches of checkpoint opponents are padded to this size times a power of four, so that few shapes
@@ -142,8 +143,7 @@ class NetworkDecider:
             if not policies[index]:
                 continue
             slots = np.flatnonzero(deciders == index)
-            rows = np.zeros((_padded_size(len(slots), num_slots), observations.shape[1]), np.uint8)
-            rows[: len(slots)] = observations[slots]
+            rows = pad_rows(observations[slots], _padded_size(len(slots), num_slots))
             pending.add(slots, self._pass(params, rows, self._key(waiting, index)))
         return pending
 

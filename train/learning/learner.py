@@ -20,8 +20,8 @@ from bb_jax import (
     make_policy_step,
 )
 from bb_jax.arrays import from_arrays, to_arrays
+from bb_jax.batches import in_batches, pad_rows
 from bb_jax.devices import devices_of_all_hosts
-from bb_sim import OBSERVATION_SIZE
 from train.games.deciders import NetworkDecider, SamplingSettings
 from train.games.plan import GamePlan
 from train.games.rollout import Rollout
@@ -144,15 +144,13 @@ class Learner(ABC):
         placed = self._place(params)
         key = np.zeros(2, np.uint32)
 
+        def best_actions(rows: np.ndarray) -> jax.Array:
+            packed = self._policy_step(placed, rows, key, 1.0, 0)
+            return jax.lax.index_in_dim(packed, 0, axis=0, keepdims=False)
+
         def act(observations: np.ndarray) -> np.ndarray:
-            actions = np.zeros(len(observations), np.uint8)
-            for start in range(0, len(observations), _EVALUATION_BATCH):
-                rows = observations[start : start + _EVALUATION_BATCH]
-                padded = np.zeros((_EVALUATION_BATCH, OBSERVATION_SIZE), np.uint8)
-                padded[: len(rows)] = rows
-                packed = jax.device_get(self._policy_step(placed, padded, key, 1.0, 0))
-                actions[start : start + len(rows)] = packed[0, : len(rows)]
-            return actions
+            actions = np.empty(len(observations), np.uint8)
+            return in_batches(best_actions, [observations], [_EVALUATION_BATCH], actions)
 
         return act
 
@@ -186,17 +184,12 @@ def for_any_batch(step: Any, num_devices: int, axis: int) -> Any:
         *of_rows: np.ndarray | None,
     ) -> Any:
         rows = len(observations)
-        missing = -rows % num_devices
-
-        def padded(array: np.ndarray | None) -> np.ndarray | None:
-            if array is None or not missing:
-                return array
-            return np.pad(array, ((0, missing), (0, 0)))
-
-        others = map(padded, of_rows)
-        result = step(params, padded(observations), key, temperature, sampled_plies, *others)
-        if missing:
-            # Unlike an index, its bounds are not transferred.
+        size = rows + -rows % num_devices
+        others = [None if array is None else pad_rows(array, size) for array in of_rows]
+        padded = pad_rows(observations, size)
+        result = step(params, padded, key, temperature, sampled_plies, *others)
+        if size > rows:
+            # The bounds of an index would be transferred to the device, but not these.
             result = jax.tree.map(
                 lambda leaf: jax.lax.slice_in_dim(leaf, 0, rows, axis=axis), result
             )
