@@ -179,11 +179,11 @@ def sampled_plies(config: Config) -> int:
     return NUM_PLIES if config.temp_threshold is None else config.temp_threshold
 
 
-def temperature_of(config: Config, iteration: int, start_iteration: int) -> float:
-    """The temperature at which the games of an iteration are sampled."""
+def temperature_of(config: Config, iteration: int, total_iterations: int) -> float:
+    """The temperature at which an iteration's games are sampled; see `get_temperature`."""
     return get_temperature(
-        iteration - 1 - start_iteration,
-        config.total_iterations - start_iteration,
+        iteration,
+        total_iterations,
         config.temperature_start,
         config.temperature_end,
         config.temperature_schedule,

@@ -189,9 +189,19 @@ def _train(
 
 def _learner(config: Config, devices: Sequence[jax.Device], store: Store, hosts: Hosts) -> Learner:
     if config.algorithm == "ppo":
-        return PPOLearner(config, devices, hosts.count)
+        trajectories = host_trajectories(config, hosts.count)
+        return PPOLearner(config, config.scoring, trajectories, devices, hosts.count)
     teacher = None if config.expert_config.teacher is None else store.teacher()
-    return ExpertLearner(config, devices, hosts.count, hosts.gather, teacher)
+    return ExpertLearner(
+        config,
+        config.scoring,
+        config.buffer_size,
+        config.max_positions,
+        devices,
+        hosts.count,
+        hosts.gather,
+        teacher,
+    )
 
 
 def _named(devices: Sequence[jax.Device], hosts: Hosts) -> str:

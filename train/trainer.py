@@ -102,7 +102,7 @@ class Trainer:
         #: The results of that iteration's evaluation, if it had one.
         self._results: list[MatchResult] = []
         self._learner_state = learner.state_of(self._arrays, origin.description)
-        self._pool = make_opponent_pool(config, self.state.pool)
+        self._pool = make_opponent_pool(config, config.exploit_patch_max, self.state.pool)
 
     def _fresh_seed(self) -> int:
         words = np.random.SeedSequence(list(self._seed(INITIALISATION, 0))).generate_state(1)
@@ -258,10 +258,15 @@ class Trainer:
             seed=self._deals_seed(EVALUATION),
         )
 
+    def _schedule_position(self, iteration: int) -> tuple[int, int]:
+        """Iterations completed before an iteration, and in all, both counted from the start."""
+        start = self.state.start_iteration
+        return iteration - 1 - start, self._config.total_iterations - start
+
     def _hyper(self, iteration: int) -> Hyper:
-        """The coefficients of an iteration. Schedules begin at the run's start."""
-        config, start = self._config, self.state.start_iteration
-        done, total = iteration - 1 - start, config.total_iterations - start
+        """The coefficients of an iteration."""
+        config = self._config
+        done, total = self._schedule_position(iteration)
         entropy_coef = config.ppo_config.entropy_coef
         if config.entropy_schedule != "none":
             entropy_coef = get_entropy_coef(
@@ -277,7 +282,7 @@ class Trainer:
                 config.lr_warmup_iterations,
             ),
             entropy_coef=entropy_coef,
-            temperature=temperature_of(config, iteration, start),
+            temperature=temperature_of(config, done, total),
             sampled_plies=sampled_plies(config),
         )
 
@@ -311,7 +316,8 @@ class Trainer:
         return self._learner.member_params(policy, f"opponent {policy_hash}")
 
     def _begin_games(self, source: GameSource, params: Any) -> Task[Games]:
-        temperature = temperature_of(self._config, source.iteration, self.state.start_iteration)
+        done, total = self._schedule_position(source.iteration)
+        temperature = temperature_of(self._config, done, total)
         seed = self._seed(GAMES, source.iteration)
         return self._player.begin(source, params, temperature, seed)
 

@@ -254,13 +254,18 @@ class AdaptiveOpponentPool(OpponentPool):
         return {name: weight * total for name, weight in self.weights().items()}
 
 
-def make_opponent_pool(config: Config, state: Mapping[str, Any] | None = None) -> OpponentPool:
-    """Makes the pool of a configuration, restored from `state` if given.
+def make_opponent_pool(
+    config: Config, max_exploiters: int, state: Mapping[str, Any] | None = None
+) -> OpponentPool:
+    """Makes the pool of a configuration.
 
-    Without `use_opponent_pool` all games are self-play.
+    Args:
+      config: the opponents and their shares. Without `use_opponent_pool` all games are self-play.
+      max_exploiters: the largest number of exploiters kept.
+      state: the `state_dict()` to restore; None makes a new pool.
     """
     kind = AdaptiveOpponentPool if config.use_adaptive_weights else OpponentPool
-    options: dict[str, Any] = {"max_exploiters": config.exploit_patch_max}
+    options: dict[str, Any] = {"max_exploiters": max_exploiters}
     if config.use_adaptive_weights:
         options["min_weight"] = config.min_opponent_weight
     opponent_config = config.opponent_config

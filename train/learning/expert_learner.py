@@ -53,6 +53,9 @@ class ExpertLearner(Learner):
     def __init__(
         self,
         config: Config,
+        scoring: str,
+        buffer_size: int,
+        max_positions: int,
         devices: Sequence[jax.Device],
         num_hosts: int = 1,
         gather: Gather = alone,
@@ -61,7 +64,10 @@ class ExpertLearner(Learner):
         """Builds the functions; see `Learner`.
 
         Args:
-          config: the network, the expert, the rewards and the sizes of an iteration.
+          config: the network, the expert and the rewards.
+          scoring: the scoring that the network plays by.
+          buffer_size: the capacity of the replay buffer, in positions.
+          max_positions: an upper bound on the positions of all hosts in an iteration.
           devices: this host's devices.
           num_hosts: the number of hosts.
           gather: collects the lessons of all hosts.
@@ -70,11 +76,11 @@ class ExpertLearner(Learner):
         Raises:
           DeviceError: a minibatch cannot be spread evenly over the devices.
         """
-        super().__init__(config.network_config, config.scoring, devices, num_hosts)
+        super().__init__(config.network_config, scoring, devices, num_hosts)
         expert = config.expert_config
         self._expert_config = expert
         self._margin_weight, self._draw_reward = config.margin_weight, config.draw_reward
-        self._capacity, self._max_positions = config.buffer_size, config.max_positions
+        self._buffer_size, self._max_positions = buffer_size, max_positions
         self._gather = gather
         self._teacher = None if teacher is None else self._place(teacher.params)
         expert_network = self._network if teacher is None else teacher.network
@@ -138,7 +144,7 @@ class ExpertLearner(Learner):
         own = lessons_of(rollout, expert.td_lambda, self._draw_reward)
         parts = self._gather((own, record.best[inside]))
         lessons = Lessons(*map(np.concatenate, zip(*(part for part, _ in parts), strict=True)))
-        replay = state.replay.with_lessons(lessons, self._capacity)
+        replay = state.replay.with_lessons(lessons, self._buffer_size)
         size = expert.minibatch_size
         steps = max(1, round(expert.reuse * len(lessons.observations) / size))
         most = max(steps, math.ceil(expert.reuse * self._max_positions / size))

@@ -12,7 +12,7 @@ import numpy as np
 from bb_jax import Hyper, Trajectories, make_update
 from train.config import Config
 from train.games.deciders import NetworkDecider, SamplingSettings
-from train.games.plan import GamePlan, host_trajectories
+from train.games.plan import GamePlan
 from train.games.rollout import Rollout
 from train.learning.learner import Learner
 
@@ -20,20 +20,29 @@ from train.learning.learner import Learner
 class PPOLearner(Learner):
     """Learns by PPO from the advantages of a rollout."""
 
-    def __init__(self, config: Config, devices: Sequence[jax.Device], num_hosts: int = 1):
+    def __init__(
+        self,
+        config: Config,
+        scoring: str,
+        max_trajectories: int,
+        devices: Sequence[jax.Device],
+        num_hosts: int = 1,
+    ):
         """Builds the functions; see `Learner`.
 
         Args:
-          config: the network, PPO's coefficients, the rewards and the sizes of an iteration.
+          config: the network, PPO's coefficients and the rewards.
+          scoring: the scoring that the network plays by.
+          max_trajectories: an upper bound on each host's trajectories in an iteration.
           devices: this host's devices.
           num_hosts: the number of hosts.
         """
-        super().__init__(config.network_config, config.scoring, devices, num_hosts)
+        super().__init__(config.network_config, scoring, devices, num_hosts)
         self._draw_reward = config.draw_reward
         self._update = make_update(
             self._network,
             config.ppo_config,
-            host_trajectories(config, num_hosts),
+            max_trajectories,
             self._all_devices,
             margin_weight=config.margin_weight,
         )

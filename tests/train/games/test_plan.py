@@ -123,7 +123,7 @@ def test_a_configuration_counts_enough_trajectories():
         config = Config(experiment_name="test", total_iterations=10, games_per_iteration=games)
         for state in (None, {"members": ["a"], "exploiters": [], "win_rates": {"queue": 0.1}}):
             assignment = assign_games(
-                make_opponent_pool(config, state).shares(), games, np.random.default_rng(0)
+                make_opponent_pool(config, 3, state).shares(), games, np.random.default_rng(0)
             )
             two_seats = (assignment.learner_seat == BOTH_SEATS).sum()
             assert games + two_seats <= config.max_trajectories

@@ -243,18 +243,18 @@ def test_another_run_gives_its_policies_and_not_its_weights():
 
 
 def test_pool_of_a_configuration():
-    pool = make_opponent_pool(make_config(min_opponent_weight=0.2, exploit_patch_max=1))
+    pool = make_opponent_pool(make_config(min_opponent_weight=0.2), 1)
     assert isinstance(pool, AdaptiveOpponentPool)
     assert (pool.min_weight, pool.max_exploiters, pool.named) == (0.2, 1, OPPONENTS)
 
     config = make_config(
         use_adaptive_weights=False, use_heuristic_variants=False, python_agents=("my.agents:Agent",)
     )
-    pool = make_opponent_pool(config, {"members": ["a"], "exploiters": []})
+    pool = make_opponent_pool(config, 3, {"members": ["a"], "exploiters": []})
     assert not isinstance(pool, AdaptiveOpponentPool)
     assert pool.named == ("random", "heuristic", "my.agents:Agent")
     assert pool.members == ("a",)
 
-    pool = make_opponent_pool(make_config(use_opponent_pool=False))
+    pool = make_opponent_pool(make_config(use_opponent_pool=False), 3)
     pool.add_checkpoint("a")
     assert pool.shares() == {"self": 1.0}
