@@ -11,11 +11,11 @@ from bb_jax import Hyper, NetworkConfig, build_network, init_params, legal_mask
 from bb_jax.config import ExpertConfig
 from bb_jax.expert.step import make_expert_step
 from bb_jax.expert.update import Lessons, make_expert_update
-from bb_jax.features import NUM_PLIES
 from bb_jax.learning.state import init_state
 from bb_jax.networks.network import MARGIN_UNIT, evaluate
 from bb_sim.arena import EXTERNAL, Arena
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.engine import NUM_PLIES
 from bb_sim.rules.observation import POINTS_BYTE, POINTS_ZERO, TURN_BYTE
 from tests.train.running import SMALL, metrics, train, train_struck, write_config
 
@@ -64,7 +64,7 @@ def positions(count: int) -> np.ndarray:
     while arena.pending:
         observations = arena.observations.copy()
         rows.append(observations[arena.games >= 0])
-        legal = np.asarray(legal_mask(observations))
+        legal = np.asarray(legal_mask(jnp.asarray(observations)))
         arena.step(np.argmax(legal * random.random(legal.shape), axis=1).astype(np.uint8))
     return np.concatenate(rows)
 
@@ -94,7 +94,7 @@ def test_the_expert_plays_the_action_whose_afterstate_is_worth_most():
     for row, action, policy, values in zip(
         rows, choice.actions, np.asarray(choice.policy), np.asarray(choice.values), strict=True
     ):
-        legal = np.flatnonzero(legal_mask(row[None])[0])
+        legal = np.flatnonzero(legal_mask(jnp.asarray(row[None]))[0])
         objectives = slow_choice(network, params, row, 0.05)
         best = objectives.max()
         assert objectives[legal.tolist().index(int(action))] == pytest.approx(best, abs=1e-4)
@@ -124,7 +124,7 @@ def test_the_update_draws_policy_and_values_to_their_targets():
     config = ExpertConfig(minibatch_size=32, policy_coef=1.0, learning_rate=3e-3)
     rows = positions(4)[:32]
     afterstates, starts = expand_afterstates(rows)
-    legal = np.asarray(legal_mask(rows))
+    legal = np.asarray(legal_mask(jnp.asarray(rows)))
     policy = np.eye(33)[[np.flatnonzero(row)[-1] for row in legal]]
     lesson = Lessons(
         observations=rows,
@@ -149,7 +149,7 @@ def test_the_update_draws_policy_and_values_to_their_targets():
 def test_ranking_puts_the_afterstates_into_the_order_of_the_target():
     network = build_network(NetworkConfig(kind="mlp", hidden_layers=(32,)))
     rows = positions(20)[5::9][:40]
-    legal = np.asarray(legal_mask(rows))
+    legal = np.asarray(legal_mask(jnp.asarray(rows)))
     objectives = np.random.default_rng(1).normal(size=legal.shape) * 0.2
     weights = np.where(legal, np.exp(objectives / 0.1), 0.0)
     zeros = np.zeros((len(rows), 2), np.float32)
