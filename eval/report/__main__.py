@@ -24,18 +24,17 @@ from eval.report.curves import (
 )
 from eval.report.data import RunData, read_runs
 from eval.report.heat_maps import checkpoint_matrices, evaluation_matrices, met_maps, share_maps
-from eval.report.page import (
-    GENERATOR,
-    Page,
-    Section,
+from eval.report.page import GENERATOR, Page, Section, render_page
+from eval.report.tables import (
     configuration_tables,
     final_tables,
+    overview_table,
     rating_tables,
-    render_page,
+    readable_date,
 )
+from eval.runs.layout import REPORT
 from eval.runs.references import find_run
 
-REPORT_FOLDER = "report"
 PAGE_FILE = "index.html"
 _RATINGS = (
     "Elo above the opponent random; behind it half the 95 % interval. Stronger: how likely a "
@@ -63,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         folders = [find_run(reference) for reference in options.runs]
-        page = write_report(folders, options.out or folders[0] / REPORT_FOLDER)
+        page = write_report(folders, options.out or folders[0] / REPORT)
         show(str(page))
         return 0
 
@@ -83,13 +82,18 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
     """
     runs = read_runs(folders)
     page = _make_room(out)
-    sections = _sections(runs)
     what = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
-    title = f"Training report: {what}"
-    for section in sections:
+    content = Page(
+        title=f"Training report: {what}",
+        date=readable_date(timestamp()),
+        overview=overview_table(runs),
+        sections=_sections(runs),
+        notes=[f"{run.name}: {note}" for run in runs for note in run.notes],
+    )
+    for section in content.sections:
         for chart in section.charts:
             write_whole(out / f"{chart.name}.png", chart.png)
-    write_whole(page, render_page(Page(title, timestamp(), runs, sections)).encode())
+    write_whole(page, render_page(content).encode())
     return page
 
 
@@ -109,7 +113,7 @@ def _make_room(out: Path) -> Path:
 def _sections(runs: Sequence[RunData]) -> list[Section]:
     rating = rating_chart(runs)
     return [
-        Section("Final table", cards=final_tables(runs), wide=True),
+        Section("Final table", tables=final_tables(runs), wide=True),
         Section("Win rates in the evaluations", win_rate_charts(runs), introduction=_WIN_RATES),
         Section("Win-rate matrix", [*evaluation_matrices(runs), *checkpoint_matrices(runs)]),
         Section("Ratings", [rating] if rating else [], rating_tables(runs), _RATINGS),
@@ -118,7 +122,7 @@ def _sections(runs: Sequence[RunData]) -> list[Section]:
         Section("Schedules", schedule_charts(runs)),
         Section("Opponents in training", [*share_maps(runs), *met_maps(runs)]),
         Section("Speed", speed_charts(runs)),
-        Section("Configuration", cards=configuration_tables(runs), wide=True),
+        Section("Configuration", tables=configuration_tables(runs), wide=True),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
@@ -94,7 +95,8 @@ def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -
         names = (opponent,) if opponent is not None else met.pop() if len(met) == 1 else ()
         baseline = mean_baseline(names)
 
-    def draw(_: Figure, axes: Axes) -> None:
+    def draw(_: Figure, axes: Axes) -> dict[str, Artist]:
+        legend: dict[str, Artist] = {}
         axes.set_ylim(start, 101)
         axes.set_ylabel("win rate" if start == 0 else f"win rate (axis from {start} %)")
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
@@ -104,7 +106,8 @@ def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -
             if not len(iterations):
                 continue
             style = run_style(index)
-            axes.plot(iterations, 100 * rates, marker=".", ms=4, lw=1.5, label=run.name, **style)
+            (line,) = axes.plot(iterations, 100 * rates, marker=".", ms=4, lw=1.5, **style)
+            legend[run.name] = line
             low, high = (
                 run.series(opponent_key("eval", opponent or "", bound))[1]
                 for bound in ("ci95_low", "ci95_high")
@@ -115,6 +118,7 @@ def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -
         if baseline is not None:
             axes.axhline(baseline, color=FAINT, linestyle=(0, (5, 3)), lw=1)
         label_iterations(axes)
+        return legend
 
     name = "win_rate_mean" if opponent is None else f"win_rate_{file_name(opponent)}"
     title = "Mean win rate" if opponent is None else f"Win rate: {short_name(opponent)}"
@@ -192,24 +196,27 @@ def line_chart(
         return None
     window = max(1, longest // _WINDOWS) if smooth and longest > _CALM_POINTS else 1
 
-    def draw(_: Figure, axes: Axes) -> None:
+    def draw(_: Figure, axes: Axes) -> dict[str, Artist]:
+        legend: dict[str, Artist] = {}
         for index, (run, (iterations, values)) in enumerate(zip(runs, series, strict=True)):
             style = run_style(index)
             if window > 1:
                 axes.plot(iterations, values, color=style["color"], lw=0.6, alpha=0.35)
             mean = running_mean(values, window)
-            axes.plot(iterations, mean, lw=1.5, label=run.name, **style)
+            (line,) = axes.plot(iterations, mean, lw=1.5, **style)
+            legend[run.name] = line
         for mark in marks:
             axes.axhline(mark, color=FAINT, linestyle=(0, (5, 3)), lw=1)
         if any(fnmatchcase(key, pattern) for pattern in _FROM_ZERO):
             axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
         label_iterations(axes)
+        return legend
 
     note = f"Thick: mean of the last {window} iterations; thin: each one." if window > 1 else ""
     title = title[0].upper() + title[1:]
-    name, legend = file_name(key.partition("/")[2]), [run.name for run in runs]
-    return draw_chart(name, title, note, draw, corner=corner, legend=legend)
+    name, names = file_name(key.partition("/")[2]), [run.name for run in runs]
+    return draw_chart(name, title, note, draw, corner=corner, legend=names)
 
 
 def _parts_chart(run: RunData, index: int, runs: int) -> Chart | None:
@@ -222,14 +229,15 @@ def _parts_chart(run: RunData, index: int, runs: int) -> Chart | None:
     layers = {label: running_mean(values, window) for label, (_, values) in shares.items()}
     layers[_THE_REST] = np.maximum(0.0, 1.0 - sum(layers.values()))
 
-    def draw(_: Figure, axes: Axes) -> None:
+    def draw(_: Figure, axes: Axes) -> dict[str, Artist]:
         colours = [OKABE_ITO[5], OKABE_ITO[1], OKABE_ITO[2], "#c9c9c9"]
         values = [100 * layer for layer in layers.values()]
-        axes.stackplot(iterations, values, labels=list(layers), colors=colours, lw=0, step="mid")
+        drawn = axes.stackplot(iterations, values, colors=colours, lw=0, step="mid")
         axes.set_ylim(0, 100)
         axes.margins(x=0)
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
         label_iterations(axes)
+        return dict(zip(layers, drawn, strict=True))
 
     note = f"Mean of {window} iterations. " if window > 1 else ""
     note += "Generation overlaps learning where it is asynchronous: only the waiting counts."
@@ -247,21 +255,24 @@ def rating_chart(runs: Sequence[RunData]) -> Chart | None:
     if not ladders:
         return None
 
-    def draw(_: Figure, axes: Axes) -> None:
+    def draw(_: Figure, axes: Axes) -> dict[str, Artist]:
+        legend: dict[str, Artist] = {}
         for index, ratings in ladders.items():
             style = run_style(index)
-            axes.errorbar(
+            bars = axes.errorbar(
                 [rating.step for rating in ratings],
                 [rating.rating for rating in ratings],
                 yerr=[1.96 * (rating.error or 0.0) for rating in ratings],
-                marker="o", ms=3.5, lw=1.3, capsize=2.5, label=runs[index].name, **style,
+                marker="o", ms=3.5, lw=1.3, capsize=2.5, **style,
             )  # fmt: skip
+            legend[runs[index].name] = bars.lines[0]
         axes.set_ylabel("Elo, random = 0")
         label_iterations(axes)
+        return legend
 
     note = "Bars: 95 % interval (1.96 standard errors). The vertical axis need not start at 0."
-    legend = [runs[index].name for index in ladders]
-    return draw_chart("ratings", "Ratings of the checkpoints", note, draw, legend=legend)
+    names = [runs[index].name for index in ladders]
+    return draw_chart("ratings", "Ratings of the checkpoints", note, draw, legend=names)
 
 
 def short_number(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ _DPI = 200
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
+    # A name with two dollar signs is no formula.
+    "text.parse_math": False,
     "axes.labelcolor": FAINT,
     "axes.edgecolor": FAINT,
     "axes.spines.top": False,
@@ -83,7 +85,7 @@ def draw_chart(
     name: str,
     title: str,
     note: str,
-    draw: Callable[[Figure, Axes], None],
+    draw: Callable[[Figure, Axes], Mapping[str, Any] | None],
     *,
     height: float = HEIGHT,
     corner: str = "",
@@ -93,11 +95,11 @@ def draw_chart(
     """Makes a chart of one pair of axes.
 
     Args:
-      name, title, note: of the chart.
-      draw: called with the figure and the axes, to draw into them.
-      height: in inches, without the legend.
+      name, title, note: the chart's, as in `Chart`.
+      draw: draws into the figure's axes; returns what the legend shows, by its label.
+      height: inches, without the legend.
       corner: a short text at the title's right.
-      legend: labels of what is drawn; from two on they stand below the axes and cover nothing.
+      legend: the labels; from two on they stand below the axes and cover nothing.
       in_dark_too: whether to draw it on a dark ground as well, for colours that have a meaning.
     """
     columns = _legend_columns(legend) if len(legend) > 1 else 0
@@ -112,9 +114,12 @@ def draw_chart(
             figure.suptitle(title, x=0.015, ha="left", fontsize=9.5, fontweight="bold")
             faint = matplotlib.rcParams["xtick.color"]
             figure.text(0.985, 0.975, corner, ha="right", va="top", fontsize=8, color=faint)
-            draw(figure, axes)
+            drawn = draw(figure, axes) or {}
             if columns:
-                figure.legend(loc="outside lower center", ncols=columns)
+                # Given explicitly, because matplotlib leaves out labels that begin with "_".
+                figure.legend(
+                    list(drawn.values()), list(drawn), loc="outside lower center", ncols=columns
+                )
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
             return buffer.getvalue()

@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,18 @@ from matplotlib.image import imread
 
 from bb_jax.errors import UserError
 from eval.report.__main__ import main, write_report
-from eval.report.curves import win_rate_charts
+from eval.report.curves import (
+    learning_charts,
+    norm_charts,
+    rating_chart,
+    speed_charts,
+    win_rate_charts,
+)
 from eval.report.data import CHECKPOINTS, RunData, read_runs
-from eval.report.heat_maps import evaluation_matrices
-from eval.report.page import Page, Section, configuration_tables, render_page
+from eval.report.heat_maps import evaluation_matrices, met_maps
+from eval.report.page import Page, Section, render_page
 from eval.report.style import running_mean
+from eval.report.tables import configuration_tables, overview_table
 
 OPPONENTS = ("random", "online", "package.agents:Careful")
 BLUE, VERMILLION = (0, 114, 178), (213, 94, 0)
@@ -82,6 +90,11 @@ RESULT = {
     "opponent": "random", "games": 1000, "wins": 942, "draws": 32, "losses": 26, "win_rate": 0.942,
     "ci95": [0.9258, 0.9549], "mean_margin": 8.76,
 }  # fmt: skip
+ENTRIES: list[dict[str, Any]] = [
+    {"step": 2, "elo": {"rating": 100.0, "error": 10.0}, "label": "novice"},
+    {"step": 4, "elo": {"rating": 200.0, "error": None}, "win_rates": {"random": RESULT}},
+    {"step": 6, "elo": None, "win_rates": {}},
+]
 FILES = {
     "config": {"total_iterations": 6, "ppo_config": {"target_kl": 0.02, "gamma": 1.0}},
     "final_evaluation": {
@@ -90,13 +103,7 @@ FILES = {
         "date": "2026-01-31T09:30:00+00:00",
         "results": [RESULT],
     },
-    "manifest": {
-        "entries": [
-            {"step": 2, "elo": {"rating": 100.0, "error": 10.0}, "label": "novice"},
-            {"step": 4, "elo": {"rating": 200.0, "error": None}, "win_rates": {"random": RESULT}},
-            {"step": 6, "elo": None, "win_rates": {}},
-        ]
-    },
+    "manifest": {"entries": ENTRIES},
 }
 
 
@@ -236,14 +243,57 @@ def test_the_command_line_prints_where_the_page_is(tmp_path, capsys, monkeypatch
     assert capsys.readouterr().out == "checkpoints/run/report/index.html\n"
 
 
-def test_names_are_text_and_not_markup():
+def test_names_are_text_and_not_markup_on_the_page():
     run = RunData("<b>&", Path(), make_rows(2), {"note": "</table><script>"})
-    sections = [Section("<b>", cards=configuration_tables([run]))]
-    html = render_page(Page("<b>", "2026-01-01", [run], sections))
+    others = RunData('"<i>{{ 1 + 1 }}', Path(), make_rows(2))
+    charts = learning_charts([run])
+    sections = [Section("<b>", charts, configuration_tables([run, others]))]
+    html = render_page(
+        Page("<b>", "2026-01-01", overview_table([run, others]), sections, ["<i>: no file"])
+    )
     tags = HtmlParts(html).tags
-    assert "script" not in tags
-    assert "b" not in tags
+    assert not {"script", "b", "i"} & set(tags)
     assert "&lt;b&gt;&amp;" in html
+    assert "{{ 1 + 1 }}" in html
+
+
+def pictures(names, **values):
+    """Every picture of a report on runs with these names."""
+    rows = [row | values for row in make_rows(4)]
+    runs = [RunData(name, Path(), rows, entries=ENTRIES) for name in names]
+    charts = [
+        *win_rate_charts(runs),
+        *evaluation_matrices(runs),
+        *met_maps(runs),
+        *speed_charts(runs),
+        *norm_charts(runs),
+    ]
+    ratings = rating_chart(runs)
+    assert ratings is not None
+    charts.append(ratings)
+    return [chart.png for chart in charts]
+
+
+def test_names_are_text_and_no_formulas_in_the_charts():
+    strange = {"eval/$x_$/win_rate": 0.5, "met/$x_$/games": 1, "met/$x_$/win_rate": 0.5}
+    assert all(pictures(["a$b_$", "<b>"], **strange))
+    # With the dollars taken for signs of a formula, these two would look alike.
+    plain, formula = pictures(["ab", "other"]), pictures(["a$b$", "other"])
+    assert plain[0] != formula[0]
+
+
+def test_a_name_may_begin_with_an_underscore():
+    """matplotlib leaves such labels out of a legend."""
+    charts = zip(pictures(["_first", "second"]), pictures(["_other", "second"]), strict=True)
+    # Matrix, map and shares of time of the second run show no other name.
+    assert sum(png == other for png, other in charts) == 3
+
+
+def test_a_page_reads_as_html(report):
+    html = report.read_text()
+    assert html.startswith("<!doctype html>\n<html")
+    assert html.count("<table") == html.count("</table>")
+    assert 'id="section-1">Final table</h2>' in html
 
 
 # ---------------------------------------------------------------------------------------------
