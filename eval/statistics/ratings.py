@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.optimize import minimize, root
 from scipy.special import logsumexp
 from scipy.stats import norm
 
@@ -30,11 +31,9 @@ from bb_jax.errors import EvaluationError
 
 ELO = 400 / math.log(10)
 PRIOR = 0.5
-_MOST_STEPS = 200
-_LONGEST_STEP = 2.0
-_LAST_STEP = 1e-9
-# Of an eigenvalue: with less, a parameter is on its way to infinity, 3,000 Elo and more away.
-_LEAST_INFORMATION = 1e-9
+_TOLERANCE = 1e-12
+# Below this eigenvalue a parameter is on its way to infinity: its standard error is above 100,000.
+_LEAST_INFORMATION = 1e-6
 
 
 class HeadToHead(Protocol):
@@ -254,13 +253,13 @@ def _chi_squared(
 def _maximise(
     counts: np.ndarray, design: np.ndarray, offset: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Newton's method with backtracking on a concave log-likelihood.
+    """The maximum of a concave log-likelihood.
 
     K denotes parameters, P pairs.
 
     Args:
       counts: float64 [P, 3] of win, draw, loss.
-      design, offset: float64 [P, 3, K] and [P, 3], of their logits.
+      design, offset: float64 [P, 3, K] and [P, 3]; the logits are design @ parameters + offset.
 
     Returns:
       The parameters [K] and the observed information [K, K] there.
@@ -269,34 +268,32 @@ def _maximise(
       EvaluationError: the likelihood has no finite maximum.
     """
     games = counts.sum(axis=1)
+    size = design.shape[2]
+    if not size:
+        return np.zeros(0), np.zeros((0, 0))
 
-    def likelihood(parameters: np.ndarray) -> float:
+    def loss(parameters: np.ndarray) -> float:
         logs = np.where(counts > 0, _log_probabilities(design, offset, parameters), 0.0)
-        return float((counts * logs).sum())
+        return -float((counts * logs).sum())
 
-    parameters = np.zeros(design.shape[2])
-    for _ in range(_MOST_STEPS):
+    def gradient(parameters: np.ndarray) -> np.ndarray:
         probabilities = np.exp(_log_probabilities(design, offset, parameters))
-        mean = np.einsum("pc,pck->pk", probabilities, design)
-        gradient = np.einsum("pc,pck->k", counts - games[:, None] * probabilities, design)
-        centred = design - mean[:, None, :]
+        surplus = games[:, None] * probabilities - counts
+        return np.einsum("pc,pck->k", surplus, design)
+
+    def information(parameters: np.ndarray) -> np.ndarray:
+        probabilities = np.exp(_log_probabilities(design, offset, parameters))
+        centred = design - np.einsum("pc,pck->pk", probabilities, design)[:, None, :]
         weights = games[:, None] * probabilities
-        information = np.einsum("pc,pck,pcl->kl", weights, centred, centred)
-        try:
-            step = np.linalg.solve(information, gradient)
-        except np.linalg.LinAlgError:
-            break
-        length = float(np.abs(step).max(initial=0.0))
-        if length < _LAST_STEP:
-            if np.linalg.eigvalsh(information)[:1].min(initial=1.0) < _LEAST_INFORMATION:
-                break
-            return parameters, information
-        step *= min(1.0, _LONGEST_STEP / length)
-        now = likelihood(parameters)
-        # Near the maximum the gain drowns in rounding, and a full step is right.
-        while likelihood(parameters + step) < now - 1e-9 * abs(now):
-            step /= 2
-        parameters = parameters + step
-    raise EvaluationError(
-        "no finite ratings: somebody won or lost every game, and there is no prior"
-    )
+        return np.einsum("pc,pck,pcl->kl", weights, centred, centred)
+
+    start = np.zeros(size)
+    fit = minimize(loss, start, method="trust-exact", jac=gradient, hess=information)
+    # Near the maximum the likelihood drowns in rounding, and the gradient does not.
+    fit = root(gradient, fit.x, jac=information, tol=_TOLERANCE)
+    found = information(fit.x)
+    if np.linalg.eigvalsh(found).min() < _LEAST_INFORMATION:
+        raise EvaluationError(
+            "no finite ratings: somebody won or lost every game, and there is no prior"
+        )
+    return fit.x, found
