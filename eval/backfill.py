@@ -33,7 +33,6 @@ from eval.statistics.manifest import (
 from eval.statistics.strength import strength_of
 
 SOURCE = "backfill"
-DEFAULT_GAMES = 2000
 EXIT_FAILED = 1
 _PARTIAL = ".backfill.partial"
 
@@ -44,13 +43,7 @@ def _parser() -> Parser:
         description="Evaluates the policies of a run that its manifest lacks.",
     )
     parser.add_argument("run", metavar="RUN", help="a run folder, or its name under checkpoints/")
-    parser.add_argument(
-        "--games",
-        type=int,
-        default=DEFAULT_GAMES,
-        metavar="N",
-        help=f"games against each of the ten, even (default: {DEFAULT_GAMES})",
-    )
+    parser.add_games("games against each of the ten")
     parser.add_argument(
         "--all",
         action="store_true",

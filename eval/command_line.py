@@ -6,7 +6,6 @@ It is imported by every process that training starts, so it imports nothing heav
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,6 +17,7 @@ from eval.console import complain
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+DEFAULT_GAMES = 2000
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +33,16 @@ class Parser(argparse.ArgumentParser):
     def add_device(self) -> None:
         """Adds --device."""
         self.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
+
+    def add_games(self, games: str) -> None:
+        """Adds --games, which counts `games`."""
+        self.add_argument(
+            "--games",
+            type=int,
+            default=DEFAULT_GAMES,
+            metavar="N",
+            help=f"{games}, an even number (default: {DEFAULT_GAMES})",
+        )
 
     def add_seed(self) -> None:
         """Adds --seed."""
@@ -57,12 +67,6 @@ def check_seed(seed: int) -> None:
     """Raises EvaluationError for a negative seed."""
     if seed < 0:
         raise EvaluationError(f"--seed must not be negative, but it is {seed}")
-
-
-def check_temperature(temperature: float | None) -> None:
-    """Raises EvaluationError for a temperature that is not a number above 0."""
-    if temperature is not None and not (math.isfinite(temperature) and temperature > 0):
-        raise EvaluationError(f"--temperature must be a number above 0, not {temperature}")
 
 
 def start_jax(device: str) -> None:

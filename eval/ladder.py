@@ -17,7 +17,7 @@ from typing import Any
 from bb_jax.errors import EvaluationError
 from bb_jax.files import read_object, timestamp, write_json
 from bb_sim import OPPONENTS
-from eval.console import games_bar, note, show
+from eval.console import games_bar, note
 from eval.matches.match import MatchResult
 from eval.matches.players import NamedPlayer, Player, network_player
 from eval.matches.resumable import PartialResults, play_in_parts
@@ -78,13 +78,16 @@ class Ladder:
         return fit_ratings(self.matches, named_ratings(self.scoring))
 
 
-def climb_and_show(reference: str, games: int, seed: int) -> dict[str, Any]:
-    """Completes the ladder of a run, stores it and prints it; returns what is stored.
+def complete_ladder(reference: str, games: int, seed: int) -> tuple[dict[str, Any], str]:
+    """Plays what a run's ladder lacks, and stores the ladder in the run's folder.
 
     Args:
       reference: RUN as on a command line.
-      games: of each new match, even.
-      seed: of the deals.
+      games: games of each new match, even.
+      seed: the seed of the deals.
+
+    Returns:
+      What is stored, and a text that shows it.
 
     Raises:
       EvaluationError: there is no such run, it keeps no policies, one is damaged, or its folder
@@ -97,9 +100,9 @@ def climb_and_show(reference: str, games: int, seed: int) -> dict[str, Any]:
     refuse_shipped(run)
     ladder, played = climb(run, games, seed)
     content = _store(run, ladder)
-    show(render(ladder, files))
-    show(f"{played} games played, {sum(match.games for match in ladder.matches)} on the ladder")
-    return content
+    on_ladder = sum(match.games for match in ladder.matches)
+    text = f"{render(ladder, files)}\n{played} games played, {on_ladder} on the ladder"
+    return content, text
 
 
 def climb(run: Path, games: int, seed: int) -> tuple[Ladder, int]:

@@ -7,20 +7,18 @@ deals, and the first is compared with each other one deal by deal.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bb_jax.errors import EvaluationError
-from bb_jax.files import check_writable, timestamp, write_json
 from bb_jax.search.config import SearchConfig, parse_search
-from eval.command_line import Parser, check_seed, check_temperature, run_command, start_jax
-from eval.console import games_bar, note, show
-from eval.matches.match import MatchResult, check_games
+from eval.command_line import Parser, run_command, start_jax
+from eval.console import show
+from eval.match_command import MatchCommand, add_match_options, check_match_options
+from eval.matches.match import MatchResult
 from eval.matches.players import (
     Player,
     common_scoring,
@@ -29,14 +27,13 @@ from eval.matches.players import (
     search_player,
     split_specifications,
 )
-from eval.matches.resumable import PartialResults, play_in_parts
+from eval.matches.resumable import play_in_parts
 from eval.result_tables import render_comparisons, render_results
 from eval.runs.references import find_policy
 from eval.statistics.paired import Comparison, compare, swap_variance_ratio
 from eval.statistics.strength import strength_of
 
 MODULE = "eval.main"
-DEFAULT_GAMES = 2000
 
 
 @dataclass(frozen=True)
@@ -87,20 +84,6 @@ def _parser() -> Parser:
         "checkpoints, package.module:Class of Python agents (default: all)",
     )
     parser.add_argument(
-        "--games",
-        type=int,
-        default=DEFAULT_GAMES,
-        metavar="N",
-        help=f"games against each opponent, even (default: {DEFAULT_GAMES})",
-    )
-    parser.add_seed()
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        metavar="T",
-        help="draw actions from softmax(logits / T) (default: play the best one)",
-    )
-    parser.add_argument(
         "--search",
         action="append",
         metavar="TEXT",
@@ -108,13 +91,7 @@ def _parser() -> Parser:
         "know of the opponent: samples=200,opponent=unknown or samples=200,opponent=known; given "
         "several times (none is no search), the first is compared with the others",
     )
-    parser.add_device()
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="write the results there too; an evaluation that was stopped goes on",
-    )
+    add_match_options(parser, games="games against each opponent")
     return parser
 
 
@@ -133,26 +110,21 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if len(entries) > 1 and options.games < 4:
         raise EvaluationError(f"--games must be at least 4 to compare, not {options.games}")
     specifications = split_specifications(options.opponents)
-    if options.json is not None:
-        check_writable(options.json)
     start_jax(options.device)
     players, paths = _load(entries, options.temperature)
     opponents = [make_player(specification) for specification in specifications]
     scoring = common_scoring([*players, *opponents])
-    partial = None if options.json is None else PartialResults.beside(options.json, note)
-
-    begun = time.perf_counter()
     pairings = [(player, opponent) for player in players for opponent in opponents]
-    with games_bar() as on_progress:
+    command = MatchCommand(MODULE, options, arguments)
+    with command.playing() as on_progress:
         results = play_in_parts(
             pairings,
             options.games,
             options.seed,
             scoring,
-            partial=partial,
+            partial=command.partial,
             on_progress=on_progress,
         )
-    seconds = time.perf_counter() - begun
 
     width = len(opponents)
     evaluated = [
@@ -163,31 +135,21 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     ]
     first, *others = evaluated
     comparisons = [compare(first.results, other.results) for other in others]
-    found = 0 if partial is None else partial.games_found
-    show(_report(options, scoring, evaluated, comparisons, seconds, found))
-    if options.json is not None:
-        content = {
+    command.store(
+        {
             **first.as_json(scoring),
             "compared": [other.as_json(scoring) for other in others],
             "differences": [row.as_json() for rows in comparisons for row in rows],
-            "seed": options.seed,
-            "temperature": options.temperature,
-            "scoring": scoring,
-            "date": timestamp(),
-            "command": shlex.join(["python", "-m", MODULE, *arguments]),
-            "seconds": round(seconds, 3),
-        }
-        write_json(options.json, content)
-    if partial is not None:
-        partial.remove()
+        },
+        scoring,
+    )
+    show(_report(options, scoring, evaluated, comparisons, command))
     return 0
 
 
 def _check_options(options: argparse.Namespace) -> list[SearchConfig | None]:
     """Refuses what cannot be; the searches that are asked for."""
-    check_games(options.games, "--games")
-    check_seed(options.seed)
-    check_temperature(options.temperature)
+    check_match_options(options)
     if options.search is None:
         return [None]
     if options.temperature is not None:
@@ -221,8 +183,7 @@ def _report(
     scoring: str,
     evaluated: Sequence[_Evaluated],
     comparisons: Sequence[Sequence[Comparison]],
-    seconds: float,
-    found: int,
+    command: MatchCommand,
 ) -> str:
     parts = [
         f"{options.games} games an opponent: {options.games // 2} deals (seed {options.seed}), "
@@ -239,10 +200,11 @@ def _report(
             f"{rows[0].player} minus {rows[0].other}, deal by deal\n\n{render_comparisons(rows)}\n"
             "variance: of the difference of the win rates, that of independent games being 1"
         )
+    found = command.games_found
     played = sum(result.games for one in evaluated for result in one.results) - found
     parts.append(
         f"{_swap_effect(evaluated)}{f'{found} games from before; ' if found else ''}"
-        f"{played} games in {seconds:.1f} s ({played / seconds:,.0f} a second)"
+        f"{played} games in {command.seconds:.1f} s ({played / command.seconds:,.0f} a second)"
     )
     return "\n\n".join(parts)
 

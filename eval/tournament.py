@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import shlex
 import shutil
 import sys
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from bb_jax.errors import EvaluationError
-from bb_jax.files import check_writable, timestamp, write_json
+from bb_jax.files import write_json
 from bb_sim import SCORINGS
-from eval.command_line import Parser, check_seed, check_temperature, run_command, start_jax
-from eval.console import games_bar, note, show
-from eval.matches.match import MatchResult, OnProgress, check_games
+from eval.command_line import Parser, run_command, start_jax
+from eval.console import show
+from eval.match_command import MatchCommand, add_match_options, check_match_options
+from eval.matches.match import MatchResult, OnProgress
 from eval.matches.players import (
     NamedPlayer,
     Player,
@@ -34,7 +32,6 @@ from eval.statistics.ratings import Ratings, fit_ratings
 from eval.text_table import TABLE_WIDTH
 
 MODULE = "eval.tournament"
-DEFAULT_GAMES = 2000
 ANCHOR = "random"
 
 
@@ -98,14 +95,7 @@ def _parser() -> Parser:
         help="instead of players: rate the checkpoints of a run against their predecessors and "
         "the named opponents, playing only what is missing in its ladder.json",
     )
-    parser.add_argument(
-        "--games",
-        type=int,
-        default=DEFAULT_GAMES,
-        metavar="N",
-        help=f"games of each pair, even (default: {DEFAULT_GAMES})",
-    )
-    parser.add_seed()
+    add_match_options(parser, games="games of each pair")
     parser.add_argument(
         "--anchor",
         metavar="PLAYER",
@@ -115,19 +105,6 @@ def _parser() -> Parser:
         "--scoring",
         choices=SCORINGS,
         help="default: that of the checkpoints, or points where there are none",
-    )
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        metavar="T",
-        help="checkpoints draw from softmax(logits / T) (default: they play the best action)",
-    )
-    parser.add_device()
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="write the results there too; a tournament that was stopped goes on",
     )
     return parser
 
@@ -140,21 +117,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    check_games(options.games, "--games")
-    check_seed(options.seed)
-    check_temperature(options.temperature)
-    if options.json is not None:
-        check_writable(options.json)
+    check_match_options(options)
     if options.ladder is None:
         return _tournament(options, arguments)
     if options.players or options.anchor or options.scoring or options.temperature:
         raise EvaluationError("--ladder takes a run and neither players nor how they play")
-    from eval.ladder import climb_and_show
+    from eval.ladder import complete_ladder
 
     start_jax(options.device)
-    ladder = climb_and_show(options.ladder, options.games, options.seed)
+    ladder, text = complete_ladder(options.ladder, options.games, options.seed)
     if options.json is not None:
         write_json(options.json, ladder)
+    show(text)
     return 0
 
 
@@ -166,31 +140,26 @@ def _tournament(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         raise EvaluationError(f"the anchor {options.anchor} is not among the players")
     players = _make_players(names, options.temperature, options.device)
     scoring = common_scoring(players, options.scoring)
-    partial = None if options.json is None else PartialResults.beside(options.json, note)
-
-    begun = time.perf_counter()
-    with games_bar() as on_progress:
+    command = MatchCommand(MODULE, options, arguments)
+    with command.playing() as on_progress:
         results = play_round_robin(
-            players, options.games, options.seed, scoring, partial=partial, on_progress=on_progress
+            players,
+            options.games,
+            options.seed,
+            scoring,
+            partial=command.partial,
+            on_progress=on_progress,
         )
-    seconds = time.perf_counter() - begun
     ratings = rate(results, options.anchor)
-    show(render(ratings, results, options.games, scoring))
-    if options.json is not None:
-        content = {
+    command.store(
+        {
             **ratings.as_json(),
             "results": [{"player": r.player, **r.as_json()} for r in results],
             "games": options.games,
-            "seed": options.seed,
-            "temperature": options.temperature,
-            "scoring": scoring,
-            "date": timestamp(),
-            "command": shlex.join(["python", "-m", MODULE, *arguments]),
-            "seconds": round(seconds, 3),
-        }
-        write_json(options.json, content)
-    if partial is not None:
-        partial.remove()
+        },
+        scoring,
+    )
+    show(render(ratings, results, options.games, scoring))
     return 0
 
 

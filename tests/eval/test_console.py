@@ -1,0 +1,71 @@
+"""Results are stored before they are shown, and showing them never ends the work."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from eval.console import ForgivingOutput
+
+TOURNAMENT = ("eval.tournament", "random", "queue")
+MAIN = ("eval.main", "--checkpoint", "tiny", "--opponents", "random", "--device", "cpu")
+
+
+def run_module(folder, module, *arguments, stdout=subprocess.PIPE, **environment):
+    paths = os.pathsep.join(filter(None, sys.path))
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments, "--games", "20", "--json", "results.json"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tiny_checkpoints, tmp_path):
+    (tmp_path / "checkpoints").symlink_to(tiny_checkpoints / "checkpoints")
+    return tmp_path
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("command", [TOURNAMENT, MAIN], ids=["tournament", "main"])
+def test_results_are_stored_where_they_cannot_be_shown(folder, command):
+    with open("/dev/full", "w") as full:
+        done = run_module(folder, *command, stdout=full)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads((folder / "results.json").read_text())["results"]
+    assert not (folder / "results.json.partial").exists()
+
+
+@pytest.mark.parametrize("command", [TOURNAMENT, MAIN], ids=["tournament", "main"])
+def test_characters_that_the_console_lacks_are_replaced(folder, command):
+    done = run_module(folder, *command, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    # The sign before an interval.
+    assert b"?" in done.stdout and b"random" in done.stdout
+    assert json.loads((folder / "results.json").read_text())["results"]
+
+
+def test_a_reader_that_goes_away_ends_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        output = ForgivingOutput(pipe)
+        for _ in range(2):
+            output.write("nobody reads this\n")
+            output.flush()
+        assert output.lost
+
+
+def test_a_closed_file_is_lost_but_other_mistakes_are_not_hidden(tmp_path):
+    file = open(tmp_path / "file", "w")  # noqa: SIM115 - to be closed in the middle
+    output = ForgivingOutput(file)
+    with pytest.raises(TypeError):
+        output.write(3)  # type: ignore[arg-type]
+    file.close()
+    output.write("dropped")
+    assert output.lost
