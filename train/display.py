@@ -5,23 +5,32 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
 from rich.text import Text
 
 from bb_sim import OPPONENTS
 from eval.console import ForgivingOutput, duration
 from eval.runs.metric_keys import opponent_of
 
-# Iterations whose mean duration tells the time left.
-_RECENT = 20
+# The speed of the run in the last hour tells the time left.
+_SPEED_PERIOD = 3600.0
 _LINE_SECONDS = 2.0
+# A longer name is cut, so that the numbers beside it fit a narrow terminal.
+_TITLE_WIDTH = 24
 _SHARES = ("generation", "inference", "learning", "evaluation")
 # Keys of a metrics row and what the screen calls them.
 _KEY_METRICS = {
@@ -44,14 +53,6 @@ class Display:
     `time/<part>_share` for generation, inference, learning and evaluation (fractions).
 
     An output that goes away (a closed pipe, a lost terminal) ends the display, not the run.
-
-    Args:
-      total_iterations: the iteration at which the run is finished.
-      start_iteration: how many are done already.
-      title: the run's name.
-      file: where to show it; standard output by default.
-      live: whether to redraw in place; by default where `file` is a terminal that can.
-      clock: seconds, monotonic.
     """
 
     def __init__(
@@ -64,19 +65,48 @@ class Display:
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._total = total_iterations
-        self._iteration = self._start = start_iteration
-        self._title = title
-        output = cast(TextIO, ForgivingOutput(file or sys.stdout))
+        """Shows nothing yet.
+
+        Args:
+          total_iterations: the iteration at which the run is finished.
+          start_iteration: iterations that are done already.
+          title: the run's name.
+          file: where to show it; standard output by default.
+          live: whether to redraw in place; by default where `file` is a terminal that can.
+          clock: seconds, monotonic.
+        """
+        self._iteration = start_iteration
+        self._output = cast(TextIO, ForgivingOutput(file or sys.stdout))
         if live is None:
-            live = output.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-        self._output = output
-        self._console = Console(file=output, force_terminal=True, highlight=False) if live else None
-        self._clock = clock
-        self._begun = clock()
-        self._recent: deque[tuple[float, int]] = deque(
-            [(self._begun, start_iteration)], _RECENT + 1
+            able = os.environ.get("TERM") not in (None, "", "dumb", "unknown")
+            live = self._output.isatty() and able
+        self._console = (
+            Console(file=self._output, force_terminal=True, highlight=False) if live else None
         )
+        self._clock = clock
+        self._progress = Progress(
+            TextColumn(
+                "{task.description}",
+                style="bold",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=_TITLE_WIDTH),
+            ),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            "elapsed",
+            TimeElapsedColumn(),
+            "left",
+            TimeRemainingColumn(),
+            console=self._console,
+            speed_estimate_period=_SPEED_PERIOD,
+            get_time=clock,
+            expand=True,
+        )
+        self._task = self._progress.add_task(
+            title, total=total_iterations, completed=start_iteration
+        )
+        # The first iteration's speed is measured from here.
+        self._progress.advance(self._task, 0)
         self._last_line = float("-inf")
         self._row: dict[str, Any] = {}
         self._win_rates: dict[str, float] = {}
@@ -108,7 +138,7 @@ class Display:
         """Takes the metrics of a completed iteration."""
         self._row = dict(row)
         self._iteration = int(row["iteration"])
-        self._recent.append((self._clock(), self._iteration))
+        self._progress.update(self._task, completed=self._iteration)
         win_rates = _win_rates(row)
         if win_rates:
             self._win_rates, self._evaluated_at = win_rates, self._iteration
@@ -128,7 +158,7 @@ class Display:
     def _print_lines(self, win_rates: Mapping[str, float]) -> None:
         now = self._clock()
         due = now - self._last_line >= _LINE_SECONDS
-        if due or win_rates or self._iteration >= self._total:
+        if due or win_rates or self._run.finished:
             self._last_line = now
             self.message(self._line())
         if win_rates:
@@ -136,46 +166,32 @@ class Display:
             self.message(f"iteration {self._iteration}: win rates in percent: {listed}")
 
     def _line(self) -> str:
-        parts = [f"iteration {self._iteration}/{self._total}", *self._metric_texts().values()]
-        parts.extend(self._time_texts())
+        run = self._run
+        parts = [f"iteration {self._iteration}/{run.total:.0f}", *self._metric_texts()]
+        parts += [*self._speed_texts(), f"elapsed {duration(run.elapsed or 0)}"]
+        if run.time_remaining is not None:
+            parts.append(f"left {duration(run.time_remaining)}")
         return ", ".join(parts)
 
-    def _metric_texts(self) -> dict[str, str]:
-        return {
-            label: f"{label} {_number(self._row[key])}"
+    @property
+    def _run(self) -> Task:
+        return self._progress.tasks[0]
+
+    def _metric_texts(self) -> list[str]:
+        return [
+            f"{label} {_number(self._row[key])}"
             for key, label in _KEY_METRICS.items()
             if _is_number(self._row.get(key))
-        }
+        ]
 
-    def _time_texts(self) -> list[str]:
-        texts = []
+    def _speed_texts(self) -> list[str]:
         speed = self._row.get("time/games_per_second")
-        if _is_number(speed):
-            texts.append(f"{speed:,.0f} games/s")
-        left = self._seconds_left()
-        texts.append(f"elapsed {duration(self._clock() - self._begun)}")
-        if left is not None:
-            texts.append(f"left {duration(left)}")
-        return texts
-
-    def _seconds_left(self) -> float | None:
-        """Remaining iterations times the mean duration of the recent ones."""
-        (first_time, first), (last_time, last) = self._recent[0], self._recent[-1]
-        if last == first:
-            return None
-        each = (last_time - first_time) / (last - first)
-        since = self._clock() - last_time
-        return max(0.0, (self._total - last) * each - since)
+        return [f"{speed:,.0f} games/s"] if _is_number(speed) else []
 
     def _render(self) -> Group:
         """The live screen; its clock goes on between iterations."""
-        head = Table.grid(padding=(0, 1), expand=True)
-        head.add_column(no_wrap=True)
-        head.add_column(ratio=1)
-        head.add_column(no_wrap=True, justify="right")
-        bar = ProgressBar(total=max(self._total, 1), completed=self._iteration)
-        head.add_row(Text(self._title, style="bold"), bar, f"{self._iteration}/{self._total}")
-        lines: list[Any] = [head, Text(", ".join(self._time_texts()))]
+        lines: list[Any] = [self._progress.get_renderable()]
+        lines += map(Text, self._speed_texts())
         shares = [
             f"{part} {100 * self._row[key]:.0f} %"
             for part in _SHARES
@@ -184,7 +200,7 @@ class Display:
         if shares:
             lines.append(Text("time: " + ", ".join(shares), style="dim"))
         if metrics := self._metric_texts():
-            lines.append(Text(", ".join(metrics.values())))
+            lines.append(Text(", ".join(metrics)))
         if self._win_rates:
             lines.append(Text(f"win % at iteration {self._evaluated_at}", style="dim"))
             lines.append(self._win_rate_grid())
@@ -202,8 +218,7 @@ class Display:
 
 
 def _win_rates(row: Mapping[str, Any]) -> dict[str, float]:
-    """Win rates by opponent of a row's evaluation, the simulator's own opponents first and in
-    their order; empty where there was none."""
+    """A row's win rates by opponent, the named opponents first; empty without an evaluation."""
     found = {
         opponent: float(value)
         for key, value in row.items()

@@ -90,6 +90,38 @@ def test_a_metric_that_is_not_there_is_left_out():
     assert "entropy 0.5" in file.getvalue() and "kl" not in file.getvalue()
 
 
+def test_a_name_is_text_and_no_markup(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    file, name = io.StringIO(), "[bold]run[/bold]"
+    with Display(10, 0, name, file=file, live=True) as display:
+        display.update({"iteration": 1, f"eval/{name}/win_rate": 0.5})
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", file.getvalue())
+    # In the head and among the win rates of the last screen.
+    assert text.count(name) >= 2
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_characters_that_the_console_lacks_do_not_end_the_run(live):
+    bytes_written = io.BytesIO()
+    file = io.TextIOWrapper(bytes_written, encoding="ascii")
+    with Display(10, 0, "läufer", file=file, live=live) as display:
+        display.message("läufer ± 5")
+        display.update({"iteration": 1, **evaluation(0.5)})
+    file.flush()
+    assert b"l?ufer ? 5" in bytes_written.getvalue()
+
+
+def test_the_live_screen_has_progress_and_times(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    display, file, clock = make(total=10, live=True)
+    with display:
+        clock.now += 30
+        display.update({"iteration": 1, "time/games_per_second": 4321.0})
+    text = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", file.getvalue()).split())
+    assert "1/10 elapsed 0:00:30 left 0:04:30" in text
+    assert "4,321 games/s" in text
+
+
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
 def test_a_terminal_is_left_clean(error, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
