@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.test_project import WINGS
 from train.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,6 +153,23 @@ def test_files_and_python_names_in_the_text_exist(page):
         ):
             missing.append(f"{code} {text}")
     assert not missing
+
+
+def test_the_map_of_the_rooms_says_which_wing_may_import_which():
+    page = (ROOT / "docs" / "how-it-works.md").read_text("utf-8")
+    drawn = {}
+    for room, section in re.findall(r"^### `(\w+)`[^\n]*\n(.*?)(?=^##)", page, re.S | re.M):
+        rows = re.findall(r"^\| `(\w+)` \|.*\|([^|]*)\|$", section, re.M)
+        drawn[room] = {wing: set(re.findall(r"`(\w+)`", imports)) for wing, imports in rows}
+    checked = {
+        room: {
+            wing: {name for name in imports if (ROOT / room / name).is_dir()}
+            for wing, imports in wings.items()
+            if (ROOT / room / wing).is_dir()
+        }
+        for room, wings in WINGS.items()
+    }
+    assert drawn == checked
 
 
 def has_python_name(name: str) -> bool:
