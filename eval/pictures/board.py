@@ -45,13 +45,12 @@ _THATS_IT_X = _EXIT_X + _DOOR_WIDTH + _GAP
 _WIDTH = _THATS_IT_X + _SIDE_WIDTH + _MARGIN
 
 
-def draw_position(state: State, viewer: int, note: str = "") -> str:
+def draw_position(state: State, viewer: int) -> str:
     """A position of a two-player game from one side of the table.
 
     Args:
       state: the position; hidden cards are drawn from the back.
       viewer: the player whose hand is at the bottom; what they cannot know is hidden.
-      note: text in the upper right corner.
 
     Returns:
       The text of an SVG file.
@@ -61,9 +60,9 @@ def draw_position(state: State, viewer: int, note: str = "") -> str:
     hand_height = CARD_HEIGHT + 12
     table_y = 40 + hand_height
     bottom_y = table_y + _ROW_HEIGHT + 14
+    turn = f"Turn {state.turn + 1}: {OWNERS[state.to_move]} to move"
     body = [
-        draw_text(_MARGIN, 26, f"Turn {state.turn + 1}: {OWNERS[state.to_move]} to move", size=17),
-        draw_text(_WIDTH - _MARGIN, 26, note, colour=FAINT, anchor="end"),
+        draw_text(_MARGIN, 27, turn if state.cards_left else "The game is over", size=17),
         _hand(state, other, 40),
         _table(state, table_y),
         _hand(state, viewer, bottom_y),
@@ -119,7 +118,8 @@ def _table(state: State, y: float, *, coming: Card | None = None, new: Sequence[
     parts = [
         f'<rect x="{_MARGIN / 2}" y="{y:g}" width="{_WIDTH - _MARGIN}" height="{_ROW_HEIGHT}"'
         f' rx="14" fill="{_PANEL}"/>',
-        _pile("BAR", state.bar, _MARGIN, y, GOLD, new, points=True, players=state.num_players),
+        _pile("BAR", state.bar, _MARGIN, y, GOLD, new),
+        _points(state, _MARGIN, y + _ROW_HEIGHT - 33),
         _door(_QUEUE_X - _GAP - _DOOR_WIDTH, card_y, "HEAVEN’S GATE", GOLD, "#4a3510"),
         _door(_EXIT_X, card_y, "THE EXIT", _RED, "#4a1713"),
         _pile("THAT’S IT", state.thats_it, _THATS_IT_X, y, _RED, new),
@@ -140,17 +140,9 @@ def _table(state: State, y: float, *, coming: Card | None = None, new: Sequence[
 
 
 def _pile(
-    title: str,
-    cards: Sequence[Card],
-    x: float,
-    y: float,
-    colour: str,
-    new: Sequence[Card],
-    *,
-    points: bool = False,
-    players: int = 2,
+    title: str, cards: Sequence[Card], x: float, y: float, colour: str, new: Sequence[Card]
 ) -> str:
-    """Small cards in their order of arrival, with the players' points below."""
+    """The bar or THAT'S IT: cards in their order of arrival, in at most two rows."""
     scale = _LARGER if len(cards) <= 2 else _SMALL
     columns = max(_COLUMNS, -(-len(cards) // 2))
     step_x = (_SIDE_WIDTH - CARD_WIDTH * _SMALL) / (columns - 1)
@@ -161,24 +153,28 @@ def _pile(
         row, column = divmod(number, columns)
         place_x, place_y = x + column * step_x, y + 34 + row * 56
         parts.append(draw_card(card, place_x, place_y, scale, new=card in new))
-    if points:
-        for player in range(players):
-            score = sum(card.points for card in cards if card.owner == player)
-            place = x + _SIDE_WIDTH * (player + 0.5) / players
-            parts.append(
-                f'<rect x="{place - 33:g}" y="{y + _ROW_HEIGHT - 33}" width="66" height="22"'
-                f' rx="11" fill="{OWNER_COLOURS[player]}"/>'
-            )
-            parts.append(draw_star(place - 18, y + _ROW_HEIGHT - 22))
-            parts.append(
-                draw_text(
-                    place + 7, y + _ROW_HEIGHT - 17, str(score), colour="#fff", anchor="middle"
-                )
-            )
+    return "".join(parts)
+
+
+def _points(state: State, x: float, y: float) -> str:
+    """Every player's points in the bar, in their colours."""
+    space = _SIDE_WIDTH / state.num_players
+    width = min(66.0, space - 6)
+    parts = []
+    for player in range(state.num_players):
+        points = sum(card.points for card in state.bar if card.owner == player)
+        middle = x + space * (player + 0.5)
+        parts += [
+            f'<rect x="{middle - width / 2:g}" y="{y:g}" width="{width:g}" height="22" rx="11"'
+            f' fill="{OWNER_COLOURS[player]}"/>',
+            draw_star(middle - 0.27 * width, y + 11),
+            draw_text(middle + 0.12 * width, y + 16, str(points), colour="#fff", anchor="middle"),
+        ]
     return "".join(parts)
 
 
 def _door(x: float, y: float, title: str, colour: str, shade: str) -> str:
+    """One end of the queue."""
     middle = x + _DOOR_WIDTH / 2
     turned = y + CARD_HEIGHT / 2
     return (
@@ -199,7 +195,9 @@ def _hand(state: State, player: int, y: float) -> str:
         draw_text(_MARGIN, y + 50, name, size=22, colour=TEXT),
         f'<rect x="{_MARGIN}" y="{y + 60:g}" width="52" height="6" rx="3"'
         f' fill="{OWNER_COLOURS[player]}"/>',
-        draw_text(_MARGIN, y + 90, "to move" if player == state.to_move else "", colour=GOLD),
+        draw_text(
+            _MARGIN, y + 90, "to move" if player == state.to_move and hand else "", colour=GOLD
+        ),
     ]
     for number, card in enumerate(hand):
         parts.append(draw_card(card, x + number * (CARD_WIDTH + _GAP), y))

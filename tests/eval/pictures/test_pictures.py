@@ -54,6 +54,8 @@ def test_every_turn_of_a_game_can_be_drawn_and_refers_to_nothing_outside(num_pla
         assert tags <= {"svg", "title", "rect", "circle", "ellipse", "path", "g", "text"}
         assert not re.search(r"href|url\(|\bid=", picture)
         state = step(state, action)
+    if num_players == 2:
+        assert "The game is over" in draw_position(state, viewer=0)
 
 
 def test_a_turn_shows_the_queue_before_and_after():
