@@ -34,6 +34,9 @@ test test-all: export JAX_PLATFORMS := $(JAX_PLATFORMS)
 # Several test processes share a GPU.
 test test-all: export XLA_PYTHON_CLIENT_PREALLOCATE := false
 
+# `make test` compiles quickly, without optimizing (tests/compiling.py).
+test-all: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=3
+
 test: $(SIMULATOR) ## run the fast tests
 	@$(PYTEST) $(ARGS)
 
@@ -44,6 +47,8 @@ lint: $(ENVIRONMENT) ## check format, style and types
 	@$(PYTHON_IN_VENV) -m ruff format --check .
 	@$(PYTHON_IN_VENV) -m ruff check .
 	@$(PYTHON_IN_VENV) -m mypy
+	@find bb_sim bb_jax eval train benchmarks tests scripts setup.py -name '*.p[yx]*' ! -name '*.pyc' \
+		-exec awk 'END { if (FNR > 400) print "note: " FILENAME " has " FNR " lines, more than 400" }' {} \;
 
 format: $(ENVIRONMENT) ## put the sources into the project's format
 	@$(PYTHON_IN_VENV) -m ruff format .

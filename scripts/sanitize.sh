@@ -34,4 +34,4 @@ CC=$cc BB_SIM_CFLAGS="-O1 -g -fno-omit-frame-pointer $sanitizers" BB_SIM_LDFLAGS
 export LD_PRELOAD="$address $undefined" PYTHONMALLOC=malloc
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 # A finding ends the process, and its report must not end with it in pytest's capture.
-exec "$python" -m pytest -q --capture=sys --timeout=600 -p no:cacheprovider tests/bb_sim "$@"
+exec "$python" -m pytest -q --capture=sys -p no:cacheprovider tests/bb_sim "$@"

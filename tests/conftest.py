@@ -1,7 +1,19 @@
 """Settings for all tests."""
 
+import pytest
 from hypothesis import settings
+
+from tests import compiling
 
 # Cores are shared, so how long one example takes says nothing about the code.
 settings.register_profile("project", deadline=None, print_blob=True)
 settings.load_profile("project")
+
+# Before anything imports JAX.
+compiling.configure()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes room for compiled functions, once for all processes of the tests."""
+    if not hasattr(config, "workerinput"):
+        compiling.limit_folder()

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from bb_sim import OPPONENTS
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ("--games", "16", "--repeats", "2", "--seconds", "0.001")
 
 
-def run(module: str, *arguments: object, timeout: int = 100) -> subprocess.CompletedProcess[str]:
+def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 
@@ -74,7 +75,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_instructions_are_counted_and_are_the_same_each_time():
-    first, second = run("instructions", timeout=500), run("instructions", timeout=500)
+    first, second = run("instructions"), run("instructions")
     assert first.returncode == 0, first.stderr
     counts = [
         int(count.replace(",", "")) for count in re.findall(r" ([\d,]+)$", first.stdout, re.M)

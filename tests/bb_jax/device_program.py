@@ -14,7 +14,7 @@ if len(sys.argv) > 4:
         coordinator_address=sys.argv[6],
         num_processes=int(sys.argv[5]),
         process_id=int(sys.argv[4]),
-        initialization_timeout=60,
+        initialization_timeout=600,
     )
 
 from bb_jax import Hyper, LearnerState, PPOConfig, Trajectories, make_policy_step, make_update

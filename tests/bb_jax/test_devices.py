@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.compiling import with_cpu_devices
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,7 +21,7 @@ def _start(
     output: Path, num_devices: int, network: str, *process: object, virtual: int
 ) -> subprocess.Popen:
     environment = os.environ | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={virtual}",
+        "XLA_FLAGS": with_cpu_devices(virtual),
         "JAX_PLATFORMS": "cpu",
     }
     arguments = [str(argument) for argument in (output, num_devices, network, *process)]
@@ -29,7 +32,7 @@ def _start(
 
 def _arrays(process: subprocess.Popen, output: Path) -> dict[str, np.ndarray]:
     try:
-        assert process.wait(timeout=100) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     finally:
         process.kill()
     with np.load(output) as arrays:

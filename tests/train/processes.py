@@ -7,22 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.train.running import REPOSITORY
-
-_PATIENCE = 90.0
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = _PATIENCE) -> None:
-    """Waits for a condition; fails naming `what`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"still waiting for {what}"
-        time.sleep(0.05)
+from tests.waiting import PATIENCE, wait_until
 
 
 def tree(*folders: Path) -> dict[str, bytes | None]:
@@ -75,7 +64,7 @@ class Training:
         )
         assert self.process.poll() is None, self.process.communicate()[1]
 
-    def end(self, seconds: float = _PATIENCE) -> tuple[int, str]:
+    def end(self, seconds: float = PATIENCE) -> tuple[int, str]:
         """Waits for the end, at most some seconds; the exit code and standard error."""
         _, errors = self.process.communicate(timeout=seconds)
         return self.process.returncode, errors

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 REPOSITORY = Path(__file__).parents[2]
 
 SMALL = """
@@ -52,7 +54,6 @@ def write_config(folder: Path, text: str = SMALL, **changes: object) -> Path:
 
 def run_python(
     *arguments: object,
-    timeout: float = 240,
     prefix: Sequence[str] = (),
     interpreter: str = sys.executable,
     **variables: str,
@@ -61,7 +62,6 @@ def run_python(
 
     Args:
       arguments: of the interpreter.
-      timeout: in seconds.
       prefix: a command that runs the command.
       interpreter: another one than this process's.
       variables: environment variables to set.
@@ -73,7 +73,7 @@ def run_python(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
 

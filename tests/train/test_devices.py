@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.compiling import with_cpu_devices
 from tests.train.running import assert_alike, metrics, run_python, train, write_config
 
 SHORT: dict[str, Any] = {
@@ -16,7 +17,7 @@ SHORT: dict[str, Any] = {
 
 
 def devices(number: int) -> dict[str, Any]:
-    return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={number}"}
+    return {"XLA_FLAGS": with_cpu_devices(number)}
 
 
 @pytest.mark.slow

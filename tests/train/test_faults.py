@@ -14,8 +14,9 @@ import pytest
 
 from tests.train.faults import POINTS
 from tests.train.full_disk import NAMESPACE, reason_to_skip, steps_in
-from tests.train.processes import Training, is_alive, tree, wait_until
+from tests.train.processes import Training, is_alive, tree
 from tests.train.running import metrics, run_python, train, train_struck, write_config
+from tests.waiting import promised, wait_until
 
 NO_DISK = reason_to_skip()
 FULL_DISK_COUNTS = {"generation": 90, "learning": 4, "evaluation": 2, "between": 4}
@@ -165,8 +166,8 @@ def test_a_run_that_is_busy(tmp_path):
         # The process is killed: workers and shared memory go with it.
         training.process.kill()
         training.end()
-        wait_until(lambda: not any(block.exists() for block in blocks), "shared memory", 30)
-        wait_until(lambda: not any(map(is_alive, children)), "workers", 30)
+        wait_until(lambda: not any(block.exists() for block in blocks), "shared memory")
+        wait_until(lambda: not any(map(is_alive, children)), "workers")
 
     # The lock went with it too, and so does a terminal's Ctrl-C with everything.
     with Training(config) as training:
@@ -174,9 +175,9 @@ def test_a_run_that_is_busy(tmp_path):
         training.wait_for_row(done + 1)
         blocks, children = training.shared_memory(), training.children()
         training.interrupt_everything()
-        code, errors = training.end(20)
+        code, errors = training.end(promised(20))
         assert (code, errors) == (130, "stopped by SIGINT; the same command goes on from here\n")
-        wait_until(lambda: not any(map(is_alive, children)), "workers", 30)
+        wait_until(lambda: not any(map(is_alive, children)), "workers")
         assert not any(block.exists() for block in blocks)
         assert steps_in(tmp_path)[-1] == training.rows[-1]["iteration"]
 
@@ -199,7 +200,7 @@ def test_a_signal_while_the_first_iteration_compiles(tmp_path):
         wait_until(lambda: (tmp_path / "run" / "config.json").exists(), "the beginning")
         blocks = training.shared_memory()
         training.process.send_signal(signal.SIGTERM)
-        code, errors = training.end(20)
+        code, errors = training.end(promised(20))
         assert (code, errors) == (143, "stopped by SIGTERM; the same command goes on from here\n")
         assert not any(block.exists() for block in blocks)
     assert not training.rows
@@ -215,7 +216,7 @@ def test_ctrl_c_at_any_moment_of_the_start(tmp_path, moment, number):
             code, errors = training.end(moment)
         except Exception:
             training.interrupt_everything(number)
-            code, errors = training.end(20)
+            code, errors = training.end(promised(20))
         # Before Python runs a line of ours, a signal does what it does to any program.
         if code not in (-number, 1) or "<frozen" not in errors:
             assert "Traceback" not in errors

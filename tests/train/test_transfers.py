@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.compiling import with_cpu_devices
 from tests.train.running import metrics, run_python, train, write_config
 
 CHANGES: dict[str, Any] = {"total_iterations": 3, "use_exploit_patch": False, "final_eval_games": 2}
@@ -26,8 +27,9 @@ def test_nothing_is_transferred_implicitly_after_the_first_iteration(tmp_path, a
 @pytest.mark.slow
 def test_nor_on_a_number_of_devices_that_batches_are_no_multiple_of(tmp_path):
     config = write_config(tmp_path, **CHANGES)
-    devices = "--xla_force_host_platform_device_count=3"
-    result = run_python("-m", "tests.train.guarded", "--config", config, XLA_FLAGS=devices)
+    result = run_python(
+        "-m", "tests.train.guarded", "--config", config, XLA_FLAGS=with_cpu_devices(3)
+    )
     assert result.returncode == 0, result.stderr
 
 

@@ -5,12 +5,14 @@ import sys
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 THIRD_PARTY = ("pettingzoo", "gymnasium", "pyspiel", "open_spiel")
 
 
 def output_of(code: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()

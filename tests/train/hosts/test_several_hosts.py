@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.train.processes import wait_until
 from tests.train.running import REPOSITORY, assert_alike, metrics, train, write_config
+from tests.waiting import PATIENCE, promised, wait_until
 
 CHANGES: dict[str, Any] = {
     "total_iterations": 4,
@@ -58,7 +58,7 @@ class TwoHosts:
                 process.kill()
             process.communicate()
 
-    def end(self, seconds=100.0):
+    def end(self, seconds=PATIENCE):
         """Exit codes and what was said on standard error, by host."""
         said = [process.communicate(timeout=seconds)[1] for process in self.processes]
         return [process.returncode for process in self.processes], said
@@ -130,7 +130,7 @@ def test_the_loss_of_a_host_ends_the_other_and_the_run_goes_on(tmp_path, alone, 
     with TwoHosts(config) as hosts:
         hosts.wait_for_row(3)
         hosts.processes[lost].send_signal(signal.SIGKILL)
-        codes, said = hosts.end(20.0)
+        codes, said = hosts.end(promised(20))
     assert codes[lost] == -signal.SIGKILL
     assert codes[1 - lost] == 2
     ends = f"error: host {lost} of 2 was lost: its connection is closed\n"
@@ -152,7 +152,7 @@ def test_a_host_that_hangs_is_given_up(tmp_path):
     with TwoHosts(config, arguments=("--host-timeout", "6")) as hosts:
         hosts.wait_for_row(2)
         hosts.processes[1].send_signal(signal.SIGSTOP)
-        said = hosts.processes[0].communicate(timeout=30)[1]
+        said = hosts.processes[0].communicate(timeout=promised(30))[1]
         hosts.processes[1].kill()
     assert hosts.processes[0].returncode == 2
     assert said == "error: host 1 of 2 was lost: it has been silent for 6 seconds\n"

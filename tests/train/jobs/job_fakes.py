@@ -9,10 +9,10 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.train.running import REPOSITORY, write_config
+from tests.waiting import PATIENCE
 from train.jobs.record import read_record
 
 PACKAGE = """
@@ -95,14 +95,14 @@ class Jobs:
             "FAKE_TRAINING": "train",
         }
 
-    def __call__(self, *arguments: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "train.jobs", *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=PATIENCE,
             stdin=subprocess.DEVNULL,
         )
 
@@ -144,12 +144,3 @@ def record_of(run):
     record = read_record(run)
     assert record is not None
     return record
-
-
-def wait_until(condition, seconds: float = 30):
-    """Waits for a condition's first true value, which is returned."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return value

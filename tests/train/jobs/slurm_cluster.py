@@ -8,11 +8,13 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 DAEMONS = ("munged", "slurmctld", "slurmd")
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
 # Debian keeps the daemons where only root's PATH looks.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-START_SECONDS = 30
+START_SECONDS = 240
 
 # Without cgroups, accounts and scripts around a job, all of which need a configured machine. A job
 # that was put back into the queue begins again after cred_expire seconds, of which 5 is the least.
@@ -128,7 +130,7 @@ class Cluster:
     def run(self, *command: str) -> str:
         """What a command of Slurm prints."""
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=30
+            command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE
         )
         return done.stdout
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.train.jobs.job_fakes import Jobs, record_of, wait_until
+from tests.train.jobs.job_fakes import Jobs, record_of
 from tests.train.running import REPOSITORY, SMALL, metrics, write_config
+from tests.waiting import PATIENCE, wait_until
 from train.jobs.process import ProcessIdentity
 from train.jobs.record import JobRecord, read_record, update_record
 from train.jobs.status import State, job_status
@@ -87,7 +88,7 @@ def test_a_job_survives_its_terminal(jobs):
     wait_until(lambda: (jobs.run / "training_metrics.jsonl").exists())
     # What a terminal does when it is closed.
     os.close(leader)
-    assert shell.wait(10) == -signal.SIGHUP
+    assert shell.wait(PATIENCE) == -signal.SIGHUP
     time.sleep(0.2)
     status = job_status(jobs.run)
     assert status.state is State.RUNNING
@@ -182,7 +183,7 @@ def test_a_training_in_a_terminal_is_seen_and_stopped(jobs):
     assert "not started by train.jobs" in job_status(jobs.run).detail
     assert refused(jobs.start(), "is running already")
     assert jobs("stop", jobs.run).returncode == 0
-    assert training.wait(10) == 143
+    assert training.wait(PATIENCE) == 143
     assert job_status(jobs.run).state is State.NOT_RUNNING
 
 
@@ -278,7 +279,7 @@ def test_a_real_training_is_stopped_and_finishes_after_resuming(tmp_path):
     def command(*arguments):
         done = subprocess.run(
             [sys.executable, "-m", "train.jobs", *map(str, arguments)],
-            cwd=REPOSITORY, capture_output=True, text=True, timeout=110,
+            cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -286,7 +287,7 @@ def test_a_real_training_is_stopped_and_finishes_after_resuming(tmp_path):
     try:
         command("start", "--config", config)
         # Two evaluations, so that a checkpoint from before the last one is there.
-        wait_until(lambda: len(list((run / "policies").glob("*.policy"))) >= 2, 90)
+        wait_until(lambda: len(list((run / "policies").glob("*.policy"))) >= 2)
         stopped = command("stop", run)
         last = int(stopped.split()[-1])
         assert [row["iteration"] for row in metrics(tmp_path)] == list(range(1, last + 1))

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from tests.train.jobs.job_fakes import FakeSlurm, Jobs, record_of, wait_until
+from tests.train.jobs.job_fakes import FakeSlurm, Jobs, record_of
 from tests.train.jobs.slurm_cluster import Cluster, ClusterError
 from tests.train.jobs.test_jobs import refused
 from tests.train.running import REPOSITORY, SMALL, metrics, write_config
+from tests.waiting import PATIENCE, wait_until
 from train.jobs.record import JobError
 from train.jobs.slurm import ask
 from train.jobs.status import State, job_status
@@ -208,18 +209,18 @@ def test_a_job_goes_through_its_time_limits_on_a_real_cluster(tmp_path, cluster)
     def command(*arguments):
         done = subprocess.run(
             [sys.executable, "-m", "train.jobs", *map(str, arguments)],
-            cwd=REPOSITORY, capture_output=True, text=True, timeout=300,
+            cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     command("start", "--config", config, "--backend", "slurm", "--slurm", "time=2")
-    wait_until(lambda: (run / "training_metrics.jsonl").exists(), 120)
+    wait_until(lambda: (run / "training_metrics.jsonl").exists())
     assert job_status(run).state is State.RUNNING
-    first = wait_until(lambda: record_of(run).exit_code is not None and metrics(tmp_path), 180)
+    first = wait_until(lambda: metrics(tmp_path) if record_of(run).exit_code is not None else [])
     assert record_of(run).exit_code == 143
-    wait_until(lambda: record_of(run).requeues == 1, 60)
-    wait_until(lambda: len(metrics(tmp_path)) > len(first) + 5, 120)
+    wait_until(lambda: record_of(run).requeues == 1)
+    wait_until(lambda: len(metrics(tmp_path)) > len(first) + 5)
     assert "started again once" in job_status(run).detail
 
     command("stop", run, "--timeout", 120)
@@ -229,7 +230,7 @@ def test_a_job_goes_through_its_time_limits_on_a_real_cluster(tmp_path, cluster)
     assert rows[: len(first)] == first
 
     command("resume", run, "--set", f"total_iterations={len(rows) + 2}")
-    wait_until(lambda: job_status(run).state is State.FINISHED, 120)
+    wait_until(lambda: job_status(run).state is State.FINISHED)
     assert len(metrics(tmp_path)) == len(rows) + 2
 
     command("start", "--config", config, "--backend", "slurm", "--slurm", "begin=now+1hour")

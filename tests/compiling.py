@@ -1,0 +1,35 @@
+"""How tests compile functions: quickly, and once for all processes and for later runs."""
+
+import os
+import shutil
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "build" / "compiled-for-tests"
+# The folder is emptied when it is larger. One version of the sources needs a tenth of it.
+_MOST_BYTES = 500_000_000
+# Compiling costs more than running what is compiled, so it optimizes nothing. `make test-all`
+# compiles as the trainer does.
+_QUICK_FLAG = "--xla_backend_optimization_level=0"
+
+
+def configure() -> None:
+    """Sets the environment for this process, which has not imported JAX, and for its children."""
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(FOLDER)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    flags = os.environ.get("XLA_FLAGS", "")
+    quick = os.environ.get("JAX_PLATFORMS", "cpu") == "cpu" and "optimization_level" not in flags
+    if quick:
+        os.environ["XLA_FLAGS"] = f"{flags} {_QUICK_FLAG}".strip()
+
+
+def with_cpu_devices(count: int) -> str:
+    """The value of XLA_FLAGS that divides the CPU into some devices."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    return f"{flags} --xla_force_host_platform_device_count={count}".strip()
+
+
+def limit_folder() -> None:
+    """Empties the folder of compiled functions when it has grown too large."""
+    if sum(path.stat().st_size for path in FOLDER.glob("*")) > _MOST_BYTES:
+        shutil.rmtree(FOLDER, ignore_errors=True)
