@@ -1,4 +1,4 @@
-"""The choice of JAX's devices, made before JAX starts any of them."""
+"""Chooses JAX's devices, before JAX starts any of them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _MOST_CPU_DEVICES = 4
 def select_devices(
     device: str, *, deterministic: bool = False, cpu_devices: int = 1
 ) -> list[jax.Device]:
-    """Starts JAX on the devices asked for and returns those of this process.
+    """Starts JAX on the wanted devices and returns those of this process.
 
-    Compiled functions are kept on disk, so that the next start of the same program is quick: under
-    JAX_COMPILATION_CACHE_DIR, by default `~/.cache/beasty-bar/jax`.
+    Compiled functions are kept on disk, so that the next start of the same program is quick. Their
+    folder is JAX_COMPILATION_CACHE_DIR, by default `~/.cache/beasty-bar/jax`.
 
     Args:
-      device: "auto" takes the GPUs where there are any, "cuda" and "gpu" insist on them.
-      deterministic: bit for bit the same results on a GPU, more slowly.
-      cpu_devices: devices that the CPU is divided into, unless XLA_FLAGS says how many.
+      device: one of `DEVICES`. "auto" takes the GPUs if there are any, "cuda" and "gpu" require
+        them.
+      deterministic: whether results on a GPU are the same bit for bit, which is slower.
+      cpu_devices: number of devices that the CPU is divided into, unless XLA_FLAGS sets it.
 
     Raises:
-      DeviceError: GPUs were asked for and JAX finds none that it can use.
+      DeviceError: GPUs are required and JAX finds none that it can use.
     """
     if deterministic:
         flags = os.environ.get("XLA_FLAGS", "")
@@ -60,20 +61,20 @@ def select_devices(
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cpu_devices_for_learning(minibatch_size: int) -> int:
-    """Devices to divide this machine's CPU into: at most one a core.
+    """The number of devices to divide this machine's CPU into, at most one a core.
 
-    A device of its own keeps a core busier than its share of a device's operations does, most of
-    which are too small to be divided.
+    Most operations are too small to be divided among cores. One device
+    for each core keeps the cores busier.
 
     Args:
-      minibatch_size: positions to be divided evenly.
+      minibatch_size: the number of positions that the devices share evenly.
     """
     count = 1
     most = min(_MOST_CPU_DEVICES, usable_cores())

@@ -1,4 +1,4 @@
-"""The expert of expert iteration, which plays the action whose afterstate is worth most.
+"""The expert of expert iteration plays the action whose afterstate has the highest value.
 
 Anthony, Tian and Barber, "Thinking fast and slow with deep learning and tree search". `B` denotes
 positions, `D` devices.
@@ -15,19 +15,17 @@ from bb_jax import features
 from bb_jax.networks import distributions
 from bb_jax.networks.afterstates import Afterstates, expand_parts, first_and_rank
 from bb_jax.networks.network import Network, Params, objective, values_or_results
-from bb_jax.placement import uploads
-
-_AXIS = "d"
+from bb_jax.placement import AXIS, in_equal_parts, own_uniforms, uploads
 
 
 class ExpertChoice(NamedTuple):
-    """What the expert does in positions.
+    """The expert's choice in positions.
 
     Attributes:
       actions: uint8 [B], the actions to be played.
-      best: bool [B], whether they are the expert's best.
-      values: float32 [B, 2], of the best action.
-      played_values: float32 [B, 2], of the actions to be played.
+      best: bool [B], whether these are the best actions.
+      values: float32 [B, 2], the values of the best actions.
+      played_values: float32 [B, 2], the values of the actions to be played.
       policy: float16 [B, 33], softmax of the objectives of the actions, 0 where illegal.
     """
 
@@ -50,21 +48,21 @@ def make_expert_step(
 ) -> ExpertStep:
     """A compiled function that lets the expert act for a batch, in equal parts on each device.
 
-    It is called `step(params, observations, key, temperature, sampled_plies, objectives=None)` as a
-    policy step is (`bb_jax.policies.inference`); the temperature is in units of the objective. With
-    objectives, float32 [B, 33], of a search, these are what the expert goes by; the values stay
-    those of the afterstates. It returns an `ExpertChoice` of device arrays without waiting for
-    them.
+    It is called `step(params, observations, key, temperature, sampled_plies, objectives=None)`. The
+    first five arguments are those of a policy step (`bb_jax.policies.inference`); the temperature
+    is in units of the objective. `objectives`, float32 [B, 33], are those of a search. The expert
+    then plays by them, while the values are still those of the afterstates. The step returns an
+    `ExpertChoice` of device arrays without waiting for them.
 
     Args:
-      network: whose values judge afterstates.
-      margin_weight: of the margin in the objective.
-      draw_reward: what a draw is worth, a win being 1 and a loss -1.
-      policy_temperature: of the softmax that the policy is drawn to.
+      network: the network whose values decide.
+      margin_weight: weight of the margin in the objective.
+      draw_reward: the outcome of a draw, beside 1 for a win and -1 for a loss.
+      policy_temperature: temperature of the softmax that is the policy's target.
       devices: local devices, all by default.
 
     Raises:
-      ValueError: by `step`, where the batch cannot be spread evenly.
+      ValueError: by `step`, if the batch cannot be spread evenly.
     """
     devices = list(devices) if devices is not None else jax.local_devices()
 
@@ -77,9 +75,7 @@ def make_expert_step(
         temperature: jax.Array,
         sampled_plies: jax.Array,
     ) -> ExpertChoice:
-        size = len(observations)
-        uniforms = jax.random.uniform(key, (len(devices) * size,))
-        uniforms = jax.lax.dynamic_slice(uniforms, (jax.lax.axis_index(_AXIS) * size,), (size,))
+        uniforms = own_uniforms(key, len(observations))
         legal = features.legal_mask(observations)
         values = values_or_results(network, params, afterstates.rows, draw_reward)
         of_action = jnp.take(values, first_and_rank(afterstates.first, legal), axis=0, mode="clip")
@@ -105,7 +101,7 @@ def make_expert_step(
 
     compiled = jax.pmap(
         step_on_device,
-        axis_name=_AXIS,
+        axis_name=AXIS,
         in_axes=(None, 0, 0, 0, None, None, None),
         devices=devices,
     )
@@ -119,11 +115,7 @@ def make_expert_step(
         objectives: np.ndarray | None = None,
     ) -> ExpertChoice:
         size = len(observations)
-        if size % len(devices):
-            raise ValueError(
-                f"a batch of {size} observations cannot be spread over {len(devices)} devices"
-            )
-        parts = observations.reshape(len(devices), size // len(devices), -1)
+        parts = in_equal_parts(observations, len(devices))
         afterstates = expand_parts(parts)
         if objectives is not None:
             objectives = objectives.reshape(*parts.shape[:2], -1)

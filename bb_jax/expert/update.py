@@ -1,9 +1,11 @@
 """The update of expert iteration: the policy learns the expert's choices, the values its returns.
 
-`B` denotes positions, `U` minibatches, `D` devices.
+`B` denotes positions, `U` minibatches, `D` devices, `S` slices of a device's share of a minibatch,
+`P` positions of a slice, `E` rows of afterstates of a slice.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -13,20 +15,12 @@ import optax
 
 from bb_jax import features
 from bb_jax.config import ExpertConfig
-from bb_jax.learning.optimizer import apply_gradients, make_optimizer
-from bb_jax.learning.state import Hyper, LearnerState, Metrics
+from bb_jax.learning.optimizer import make_optimizer
+from bb_jax.learning.state import Hyper, LearnerState, Metrics, take_step
 from bb_jax.networks import distributions
 from bb_jax.networks.afterstates import Afterstates, expand_parts, first_and_rank
-from bb_jax.networks.network import (
-    Network,
-    Params,
-    evaluate,
-    objective,
-    values_or_results,
-)
-from bb_jax.placement import ensure_replicated, local, sum_over_devices, uploads
-
-_AXIS = "d"
+from bb_jax.networks.network import Network, Params, evaluate, objective, values_or_results
+from bb_jax.placement import local, map_update, sum_over_devices
 
 
 class Lessons(NamedTuple):
@@ -34,10 +28,10 @@ class Lessons(NamedTuple):
 
     Attributes:
       observations: uint8 [B, 19], decisions.
-      afterstates: uint8 [B, 19], of the actions played in them.
-      policy: float16 [B, 33], what the policy is drawn to, and the ranking of the afterstates.
+      afterstates: uint8 [B, 19], the afterstates of the actions that were played.
+      policy: float16 [B, 33], the target of the policy and of the ranking of the afterstates.
       decision_values: float32 [B, 2], targets of the values of the decisions.
-      afterstate_values: float32 [B, 2], of the afterstates.
+      afterstate_values: float32 [B, 2], targets of the values of the afterstates.
     """
 
     observations: Any
@@ -51,6 +45,8 @@ ExpertUpdate = Callable[[LearnerState, Lessons, int, Hyper], tuple[LearnerState,
 
 
 class _Losses(NamedTuple):
+    """Parts of the loss, float32 [], means over a minibatch."""
+
     loss: jax.Array
     policy: jax.Array
     decision: jax.Array
@@ -59,22 +55,31 @@ class _Losses(NamedTuple):
     entropy: jax.Array
     kl: jax.Array
 
+    @staticmethod
+    def zeros() -> "_Losses":
+        return _Losses(*[jnp.float32(0)] * len(_Losses._fields))
+
 
 class _Batch(NamedTuple):
-    """Lessons, and all afterstates of their positions where these are ranked."""
+    """Lessons, and all afterstates of their positions if these are ranked."""
 
     lessons: Lessons
     afterstates: Afterstates | None
 
 
 class _Sums(NamedTuple):
-    """Over the minibatches that were applied; float32 []."""
+    """Sums over the minibatches that were applied, float32 [], and their number."""
 
     losses: _Losses
     norm: jax.Array
     clipped_norm: jax.Array
     update_norm: jax.Array
     applied: jax.Array
+
+    @staticmethod
+    def zeros() -> "_Sums":
+        zero = jnp.float32(0)
+        return _Sums(_Losses.zeros(), zero, zero, zero, zero)
 
 
 def make_expert_update(
@@ -87,120 +92,95 @@ def make_expert_update(
 ) -> ExpertUpdate:
     """Makes the update of one iteration: one gradient step for each minibatch of lessons.
 
-    It is called `update(state, lessons, steps, hyper)`: a `LearnerState`, whose buffers are given
-    away, `Lessons` of numpy arrays [U, minibatch_size, ...], which are copied, the number of steps,
-    at most U, and a `Hyper`, of which the learning rate is used. It returns, without waiting, the
-    new state and metrics, means over the minibatches. A minibatch with a non-finite loss or
-    gradient is not applied, and counted. A new U compiles anew, another number of steps does not.
+    It is called `update(state, lessons, steps, hyper)`:
+      state: a `LearnerState`. Its buffers are donated.
+      lessons: `Lessons` of numpy arrays [U, minibatch_size, ...]. They are copied.
+      steps: the number of gradient steps, at most U.
+      hyper: a `Hyper`, of which the learning rate is used.
+    It returns the new state and the metrics, means over the minibatches, without waiting for them.
+    A minibatch with a non-finite loss or gradient is counted, but not applied. A new U is
+    compiled anew, another number of steps is not.
 
     With `ranking_coef` the objectives of all afterstates of a position, divided by
-    `policy_temperature`, are logits that are drawn to the policy's target as well: what the expert
-    plays by is their order, and an error that they share costs nothing.
+    `policy_temperature`, are logits whose target is the policy's target. The expert plays by the
+    order of the objectives, so an error that they share costs nothing.
 
     Args:
       network: from `build_network`.
-      config: the coefficients; `minibatch_size` is spread over the devices evenly.
+      config: the coefficients. `minibatch_size` must be a multiple of the number of devices.
       devices: local devices, all by default; or all devices of several processes, each of which
-        passes in the same arguments.
-      margin_weight: of the margin in the objective.
-      draw_reward: what a draw is worth, a win being 1 and a loss -1.
+        passes the same arguments.
+      margin_weight: weight of the margin in the objective.
+      draw_reward: the outcome of a draw, beside 1 for a win and -1 for a loss.
 
     Raises:
-      ValueError: the minibatch cannot be spread over the devices evenly.
+      ValueError: the minibatch cannot be spread evenly over the devices.
     """
     devices = list(devices) if devices is not None else jax.local_devices()
-    optimizer = make_optimizer(config.max_grad_norm)
     if config.minibatch_size % len(devices):
         raise ValueError(
             f"minibatch_size ({config.minibatch_size}) cannot be spread over {len(devices)} devices"
         )
-    device_rows = config.minibatch_size // len(devices)
     ranks = config.ranking_coef > 0
-    wanted = device_rows
-    if devices[0].platform == "cpu":
-        # Afterstates are many rows, for which small slices would leave too much room.
-        wanted = network.cpu_slice_rows if ranks else max(1, network.cpu_slice_rows // 2)
-    slices = next(
-        n for n in range(-(-device_rows // wanted), device_rows + 1) if not device_rows % n
+    slices = _number_of_slices(
+        network, config.minibatch_size // len(devices), devices[0].platform, ranks
     )
+    optimizer = make_optimizer(config.max_grad_norm)
+    on_device = _DeviceUpdate(network, config, optimizer, margin_weight, draw_reward)
+    compiled = map_update(on_device.update_on_device, devices)
+    own = [i for i, device in enumerate(devices) if device in local(devices)]
 
-    def ranking_loss(
-        params: Params, afterstates: Afterstates, target: jax.Array, legal: jax.Array
-    ) -> jax.Array:
-        values = values_or_results(network, params, afterstates.rows, draw_reward)
-        of_action = jnp.take(values, first_and_rank(afterstates.first, legal), axis=0, mode="clip")
-        logits = jnp.where(legal, objective(of_action, margin_weight), 0.0)
-        log_probs = distributions.masked_log_softmax(logits, legal, config.policy_temperature)
-        return -jnp.sum(jnp.where(legal, target * log_probs, 0.0))
+    def update(
+        state: LearnerState, lessons: Lessons, steps: int, hyper: Hyper
+    ) -> tuple[LearnerState, Metrics]:
+        def split(leaf: np.ndarray) -> np.ndarray:
+            parts = leaf.reshape(len(leaf), len(devices), slices, -1, *leaf.shape[2:])
+            return np.ascontiguousarray(np.moveaxis(parts, 1, 0)[own])
 
-    def loss(
-        params: Params, part: Lessons, afterstates: Afterstates | None
-    ) -> tuple[jax.Array, _Losses]:
-        policy, decision_values = evaluate(network, params, part.observations)
-        _, afterstate_values = evaluate(network, params, part.afterstates)
-        legal = features.legal_mask(part.observations)
-        log_probs = distributions.masked_log_softmax(policy, legal)
-        target = part.policy.astype(jnp.float32)
-        cross_entropy = -jnp.sum(jnp.where(legal, target * log_probs, 0.0), axis=-1)
-        own_entropy = -jnp.sum(jax.scipy.special.xlogy(target, target), axis=-1)
+        parts = Lessons(*map(split, lessons))
+        batch = _Batch(parts, _expand(parts.observations, steps) if ranks else None)
+        return compiled(state, batch, np.int32(steps), hyper.as_scalars())
 
-        def squared(values: jax.Array, targets: jax.Array) -> jax.Array:
-            return 0.5 * jnp.sum(jnp.mean(jnp.square(values - targets), axis=-1)) * share
+    return update
 
-        share = 1.0 / config.minibatch_size
-        policy_loss = jnp.sum(cross_entropy) * share
-        decision = squared(decision_values, part.decision_values)
-        afterstate = squared(afterstate_values, part.afterstate_values)
-        ranking = jnp.float32(0)
-        if afterstates is not None:
-            ranking = ranking_loss(params, afterstates, target, legal) * share
-        total = config.policy_coef * policy_loss + config.value_coef * (decision + afterstate)
-        total += config.ranking_coef * ranking
-        return total, _Losses(
-            loss=total,
-            policy=policy_loss,
-            decision=decision,
-            afterstate=afterstate,
-            ranking=ranking,
-            entropy=jnp.sum(distributions.entropy(log_probs)) * share,
-            kl=jnp.sum(cross_entropy - own_entropy) * share,
-        )
 
-    def learn_minibatch(
-        state: LearnerState, sums: _Sums, batch: _Batch, hyper: Hyper
-    ) -> tuple[LearnerState, _Sums]:
-        def add_slice(sums: Any, part: _Batch) -> tuple[Any, None]:
-            gradients, losses = jax.grad(loss, has_aux=True)(state.params, *part)
-            return jax.tree.map(jnp.add, sums, (gradients, losses)), None
+def _number_of_slices(network: Network, positions: int, platform: str, ranks: bool) -> int:
+    """The number of equal slices into which a device's share of a minibatch is divided."""
+    wanted = positions
+    if platform == "cpu":
+        # The smaller a slice, the more padding the room for its afterstates holds. So slices with
+        # afterstates are the larger ones.
+        wanted = network.cpu_slice_rows if ranks else max(1, network.cpu_slice_rows // 2)
+    least = -(-positions // wanted)
+    return next(count for count in range(least, positions + 1) if not positions % count)
 
-        zeros = (
-            jax.tree.map(jnp.zeros_like, state.params),
-            _Losses(*[jnp.float32(0)] * len(_Losses._fields)),
-        )
-        (gradient, losses), _ = jax.lax.scan(add_slice, zeros, batch)
-        gradient, losses = sum_over_devices((gradient, losses), _AXIS)
-        norm = optax.tree.norm(gradient)
-        finite = jnp.isfinite(losses.loss) & jnp.isfinite(norm)
-        params, opt_state, update_norm = apply_gradients(
-            optimizer, state.params, state.opt_state, gradient, hyper.learning_rate
-        )
-        proposed = LearnerState(params, opt_state, state.updates + 1)
-        state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), proposed, state)
-        clipped = jnp.minimum(norm, config.max_grad_norm)
-        measured = _Sums(losses, norm, clipped, update_norm, jnp.float32(1))
-        measured = jax.tree.map(lambda value: jnp.where(finite, value, 0.0), measured)
-        return state, jax.tree.map(jnp.add, sums, measured)
+
+@dataclass(frozen=True, eq=False)
+class _DeviceUpdate:
+    """The update as each device runs it.
+
+    Attributes:
+      network: from `build_network`.
+      config: the coefficients.
+      optimizer: from `make_optimizer`.
+      margin_weight: weight of the margin in the objective.
+      draw_reward: the outcome of a draw.
+    """
+
+    network: Network
+    config: ExpertConfig
+    optimizer: optax.GradientTransformation
+    margin_weight: float
+    draw_reward: float
 
     def update_on_device(
-        state: LearnerState, batches: _Batch, steps: jax.Array, hyper: Hyper
+        self, state: LearnerState, batches: _Batch, steps: jax.Array, hyper: Hyper
     ) -> tuple[LearnerState, Metrics]:
         def step(index: jax.Array, carry: tuple[LearnerState, _Sums]) -> tuple[LearnerState, _Sums]:
             batch = jax.tree.map(lambda leaf: leaf[index], batches)
-            return learn_minibatch(*carry, batch, hyper)
+            return self._learn_minibatch(*carry, batch, hyper)
 
-        zero = jnp.float32(0)
-        zeros = _Sums(_Losses(*[zero] * len(_Losses._fields)), zero, zero, zero, zero)
-        state, sums = jax.lax.fori_loop(0, steps, step, (state, zeros))
+        state, sums = jax.lax.fori_loop(0, steps, step, (state, _Sums.zeros()))
         means = jax.tree.map(lambda value: value / jnp.maximum(sums.applied, 1), sums)
         metrics = {
             "train/loss": means.losses.loss,
@@ -220,38 +200,84 @@ def make_expert_update(
         }
         return state, metrics
 
-    compiled = jax.pmap(
-        update_on_device,
-        axis_name=_AXIS,
-        in_axes=(None, 0, None, None),
-        out_axes=(None, None),
-        donate_argnums=0,
-        devices=devices,
-    )
-    own = [i for i, device in enumerate(devices) if device in local(devices)]
+    def _learn_minibatch(
+        self, state: LearnerState, sums: _Sums, batch: _Batch, hyper: Hyper
+    ) -> tuple[LearnerState, _Sums]:
+        """One gradient step on a batch [S, P, ...], this device's share of the minibatch."""
 
-    def update(
-        state: LearnerState, lessons: Lessons, steps: int, hyper: Hyper
-    ) -> tuple[LearnerState, Metrics]:
-        def split(leaf: np.ndarray) -> np.ndarray:
-            parts = leaf.reshape(len(leaf), len(devices), slices, -1, *leaf.shape[2:])
-            return np.ascontiguousarray(np.moveaxis(parts, 1, 0)[own])
+        def add_slice(sums: Any, part: _Batch) -> tuple[Any, None]:
+            gradients, losses = jax.grad(self._loss, has_aux=True)(state.params, *part)
+            return jax.tree.map(jnp.add, sums, (gradients, losses)), None
 
-        state = ensure_replicated(state, devices)
-        scalars = hyper.as_scalars()
-        parts = Lessons(*map(split, lessons))
-        batch = _Batch(parts, _expand(parts.observations, steps) if ranks else None)
-        with uploads():
-            new_state, metrics = compiled(state, batch, np.int32(steps), scalars)
-        return new_state, metrics
+        zeros = jax.tree.map(jnp.zeros_like, state.params), _Losses.zeros()
+        (gradient, losses), _ = jax.lax.scan(add_slice, zeros, batch)
+        gradient, losses = sum_over_devices((gradient, losses))
+        norm = optax.tree.norm(gradient)
+        finite = jnp.isfinite(losses.loss) & jnp.isfinite(norm)
+        state, update_norm = take_step(self.optimizer, state, gradient, hyper.learning_rate, finite)
+        clipped_norm = jnp.minimum(norm, self.config.max_grad_norm)
+        measured = _Sums(losses, norm, clipped_norm, update_norm, jnp.float32(1))
+        measured = jax.tree.map(lambda value: jnp.where(finite, value, 0.0), measured)
+        return state, jax.tree.map(jnp.add, sums, measured)
 
-    return update
+    def _loss(
+        self, params: Params, part: Lessons, afterstates: Afterstates | None
+    ) -> tuple[jax.Array, _Losses]:
+        """The share of a slice [P] in the minibatch's loss."""
+        config = self.config
+        policy, decision_values = evaluate(self.network, params, part.observations)
+        _, afterstate_values = evaluate(self.network, params, part.afterstates)
+        legal = features.legal_mask(part.observations)
+        log_probs = distributions.masked_log_softmax(policy, legal)
+        target = part.policy.astype(jnp.float32)
+        cross_entropy = -jnp.sum(jnp.where(legal, target * log_probs, 0.0), axis=-1)
+        own_entropy = -jnp.sum(jax.scipy.special.xlogy(target, target), axis=-1)
+
+        def squared(values: jax.Array, targets: jax.Array) -> jax.Array:
+            return 0.5 * jnp.sum(jnp.mean(jnp.square(values - targets), axis=-1)) * share
+
+        share = 1.0 / config.minibatch_size
+        policy_loss = jnp.sum(cross_entropy) * share
+        decision = squared(decision_values, part.decision_values)
+        afterstate = squared(afterstate_values, part.afterstate_values)
+        ranking = jnp.float32(0)
+        if afterstates is not None:
+            ranking = self._ranking_loss(params, afterstates, target, legal) * share
+        total = config.policy_coef * policy_loss + config.value_coef * (decision + afterstate)
+        total += config.ranking_coef * ranking
+        return total, _Losses(
+            loss=total,
+            policy=policy_loss,
+            decision=decision,
+            afterstate=afterstate,
+            ranking=ranking,
+            entropy=jnp.sum(distributions.entropy(log_probs)) * share,
+            kl=jnp.sum(cross_entropy - own_entropy) * share,
+        )
+
+    def _ranking_loss(
+        self, params: Params, afterstates: Afterstates, target: jax.Array, legal: jax.Array
+    ) -> jax.Array:
+        """Cross entropy of the afterstates' objectives as logits, summed over the positions.
+
+        Args:
+          params: the network's parameters.
+          afterstates: all afterstates of the positions, [E].
+          target: float32 [P, 33].
+          legal: bool [P, 33].
+        """
+        values = values_or_results(self.network, params, afterstates.rows, self.draw_reward)
+        of_action = jnp.take(values, first_and_rank(afterstates.first, legal), axis=0, mode="clip")
+        logits = jnp.where(legal, objective(of_action, self.margin_weight), 0.0)
+        temperature = self.config.policy_temperature
+        log_probs = distributions.masked_log_softmax(logits, legal, temperature)
+        return -jnp.sum(jnp.where(legal, target * log_probs, 0.0))
 
 
 def _expand(observations: np.ndarray, steps: int) -> Afterstates:
     """The afterstates of slices uint8 [D, U, S, P, 19]: rows [D, U, S, E, 19], first [D, U, S, P].
 
-    Minibatches from `steps` on hold no positions.
+    Minibatches from `steps` on are not expanded.
     """
     filled = np.zeros_like(observations)
     filled[:, :steps] = observations[:, :steps]

@@ -1,8 +1,8 @@
-"""Policies over afterstates: each legal action is scored by the state that it leads to.
+"""Policies over afterstates: a legal action's score is that of the state it leads to.
 
-Afterstates (`bb_sim.rules.afterstates`) are made on the host. They lie one after the other, and
-those of a position in the order of its legal action ids. `B` denotes positions, `E` rows of
-afterstates.
+Afterstates (`bb_sim.rules.afterstates`) are made on the host. Those of a position follow each other
+in the order of its legal action ids, and the positions follow each other. `B` denotes positions,
+`E` rows of afterstates, `D` parts of a batch.
 """
 
 import math
@@ -17,8 +17,8 @@ from bb_jax.networks.network import Network, Params, evaluate
 from bb_sim.rules.afterstates import expand_afterstates
 from bb_sim.rules.observation import OBSERVATION_SIZE
 
-# Afterstates of a position: 4.3 on average in random play, 15 at most. Batches of inference usually
-# have room for this many a position, and for the spread of small batches.
+# A position has 4.3 afterstates on average in random play, 15 at most. An inference batch has room
+# for _MEAN_ROOM of them a position, and for the spread of small batches.
 _MEAN_ROOM = 5.5
 _SPREAD_ROOM = 18
 MAX_AFTERSTATES = 15
@@ -29,7 +29,7 @@ class Afterstates(NamedTuple):
 
     Attributes:
       rows: uint8 [E, 19].
-      first: int32 [B], where the afterstates of each position begin.
+      first: int32 [B], the row at which the afterstates of each position begin.
     """
 
     rows: Any
@@ -37,27 +37,27 @@ class Afterstates(NamedTuple):
 
 
 def room_for(positions: int) -> int:
-    """E for a batch of positions that hardly ever has more afterstates."""
+    """The number of rows, E, that hardly any batch of so many positions exceeds."""
     room = math.ceil(_MEAN_ROOM * positions + _SPREAD_ROOM * math.sqrt(positions))
     return min(room, MAX_AFTERSTATES * positions)
 
 
 def make_afterstates(network: Network, parts: np.ndarray) -> Afterstates | None:
-    """The afterstates of each part of a batch, on the host.
+    """The afterstates of each part of a batch, on the host, if the network needs them.
 
     Args:
-      network: whose policy is asked.
+      network: from `build_network`.
       parts: uint8 [D, B, 19].
 
     Returns:
-      rows uint8 [D, E, 19] and first int32 [D, B]; E is the usual room, or where that is not
-      enough the most that B positions can have. None for a network that has no use for them.
+      Rows uint8 [D, E, 19] and first int32 [D, B], or None if the network's policy does not score
+      afterstates. E is the usual room; if that is not enough, the most that B positions can have.
     """
     return expand_parts(parts) if network.config.afterstates else None
 
 
 def expand_parts(parts: np.ndarray) -> Afterstates:
-    """As `make_afterstates`, for whatever network."""
+    """The afterstates of each part of a batch; see `make_afterstates`."""
     num_parts, positions = parts.shape[:2]
     expanded = [expand_afterstates(part) for part in parts]
     room = room_for(positions)
@@ -70,11 +70,11 @@ def expand_parts(parts: np.ndarray) -> Afterstates:
 
 
 def logits_of_scores(scores: jax.Array, first: jax.Array, legal: jax.Array) -> jax.Array:
-    """Scores of afterstates as logits of actions.
+    """The scores of afterstates as the logits of actions.
 
     Args:
       scores: float32 [E].
-      first: int32 [B], where the afterstates of each position begin.
+      first: int32 [B], the row at which the afterstates of each position begin.
       legal: bool [B, 33].
 
     Returns:
@@ -85,9 +85,9 @@ def logits_of_scores(scores: jax.Array, first: jax.Array, legal: jax.Array) -> j
 
 
 def first_and_rank(first: jax.Array, legal: jax.Array) -> jax.Array:
-    """Where each action's afterstate lies: int32 [B], bool [B, 33] -> int32 [B, 33].
+    """The row of each action's afterstate: int32 [B], bool [B, 33] -> int32 [B, 33].
 
-    Entries of illegal actions mean nothing, and may lie outside.
+    The entries of illegal actions are arbitrary, and may lie outside of the rows.
     """
     return first[:, None] + jnp.cumsum(legal, axis=-1, dtype=jnp.int32) - 1
 
@@ -99,14 +99,17 @@ def evaluate_positions(
     afterstates: Afterstates | None,
     dropout_key: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Logits float32 [B, 33] and values float32 [B, 2] of positions uint8 [B, 19].
+    """Evaluates positions.
 
     Args:
       network: from `build_network`.
-      params: its parameters.
-      observations: the positions.
-      afterstates: theirs, for a network over afterstates; None for another.
-      dropout_key: uint32 [2]; dropout acts where it is given.
+      params: the network's parameters.
+      observations: uint8 [B, 19], the positions.
+      afterstates: the positions' afterstates, for a network that scores them; otherwise None.
+      dropout_key: uint32 [2]; without it there is no dropout.
+
+    Returns:
+      Logits float32 [B, 33] and values float32 [B, 2].
     """
     if afterstates is None:
         return evaluate(network, params, observations, dropout_key)

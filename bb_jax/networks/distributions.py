@@ -1,13 +1,14 @@
 """Categorical distributions over the legal actions.
 
-`B` denotes the batch dimension, `A` the 33 actions. A row without a legal action (padding) counts
-as one where only action 0 is legal: it samples action 0, with log-probability and entropy 0.
+`B` denotes the batch dimension, `A` the 33 actions. A row without a legal action is padding. It is
+treated as if action 0 were its only legal one: action 0 is sampled, with log-probability and
+entropy 0.
 """
 
 import jax
 import jax.numpy as jnp
 
-# Stands in for the logarithm of probability 0: finite, so that no product with 0 is NaN.
+# Stands for the logarithm of probability 0. It is finite, so that its product with 0 is no NaN.
 ILLEGAL_LOG_PROB = -1e9
 
 
@@ -24,11 +25,11 @@ def masked_log_softmax(
     Args:
       logits: float32 [B, A].
       legal: bool [B, A].
-      temperature: positive scalar.
+      temperature: a positive scalar.
 
     Returns:
-      float32 [B, A]; `ILLEGAL_LOG_PROB` where an action is illegal. Gradients are 0 with respect to
-      illegal logits, whatever their values.
+      float32 [B, A]; `ILLEGAL_LOG_PROB` where an action is illegal. The gradient with respect to an
+      illegal logit is 0, even if the logit is not finite.
     """
     support = _support(legal)
     highest = jnp.max(logits, axis=-1, keepdims=True, where=support, initial=-jnp.inf)
@@ -45,41 +46,42 @@ def entropy(log_probs: jax.Array) -> jax.Array:
 
 
 def select(log_probs: jax.Array, actions: jax.Array) -> jax.Array:
-    """Log-probability of one action a row: float32 [B, A], integer [B] -> float32 [B]."""
-    # A comparison and a sum: a gather would make the gradient a scatter, slow on the CPU.
+    """The log-probability of one action a row: float32 [B, A], integer [B] -> float32 [B]."""
+    # A gather would make the gradient a scatter, which is slow on a CPU.
     chosen = actions[:, None] == jnp.arange(log_probs.shape[-1], dtype=actions.dtype)
     return jnp.sum(jnp.where(chosen, log_probs, 0.0), axis=-1)
 
 
 def _first(chosen: jax.Array) -> jax.Array:
-    """Index of the first true entry of each row: bool [B, A] -> int32 [B]."""
-    # A minimum vectorises on the CPU, where argmax does not.
+    """The index of the first true entry of each row: bool [B, A] -> int32 [B]."""
+    # On a CPU a minimum is vectorised, an argmax is not.
     size = chosen.shape[-1]
     return jnp.min(jnp.where(chosen, jnp.arange(size, dtype=jnp.int32), size), axis=-1)
 
 
 def greedy(logits: jax.Array, legal: jax.Array) -> jax.Array:
-    """Legal action of highest logit, the lowest of equals: int32 [B]."""
+    """The legal action with the highest logit, the lowest id among equals: int32 [B]."""
     scores = jnp.where(_support(legal), logits, -jnp.inf)
     return _first(scores == jnp.max(scores, axis=-1, keepdims=True))
 
 
 def sample(log_probs: jax.Array, uniforms: jax.Array) -> jax.Array:
-    """One action a row by inversion of the cumulative distribution.
+    """Draws one action a row by inversion of the cumulative distribution.
 
-    Inversion takes one random number a row where the Gumbel maximum takes one an action, and lets
-    the caller draw them in a way that does not depend on how a batch is spread over devices.
+    Inversion takes one random number a row, where the Gumbel maximum takes one an action. The
+    caller draws the numbers, independently of how a batch is spread over devices.
 
     Args:
       log_probs: float32 [B, A], from `masked_log_softmax`.
       uniforms: float32 [B] in [0, 1).
 
     Returns:
-      int32 [B], always of positive probability.
+      int32 [B], actions of positive probability.
     """
     probs = jnp.exp(log_probs)
-    # A product with a triangle: a cumulative sum is a loop on the CPU. Its columns may round
-    # differently, hence the maximum for a total, and the look at the probabilities themselves.
+    # A cumulative sum is a loop on a CPU, so this is a product with a triangle. Its columns may
+    # round differently: the total is therefore their maximum, and actions of probability 0 are
+    # left out.
     triangle = jnp.triu(jnp.ones((probs.shape[-1],) * 2, probs.dtype))
     cumulative = jnp.matmul(probs, triangle, precision=jax.lax.Precision.HIGHEST)
     reachable = jnp.where(probs > 0, cumulative, 0.0)

@@ -1,4 +1,4 @@
-"""Two networks as one: the second becomes a second tower, and heads say the mean of both."""
+"""Merges two networks: the second becomes a second tower, and the heads give the mean of both."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,21 +7,21 @@ import jax
 import numpy as np
 
 _HEADS = ("policy", "value")
-# A head that says the mean has half the kernel of each, so that a tower's gradient is half of what
-# it was alone. By name: parameters, and Adam's means of gradients and of their squares.
+# A head that gives the mean has half the kernel of each network, so a tower's gradient is half of
+# what it was. The names are those of the parameters and of Adam's means of gradients and squares.
 _HEAD_SCALES = {"params": 0.5, "mu": 1.0, "nu": 1.0}
 _TOWER_SCALES = {"params": 1.0, "mu": 0.5, "nu": 0.25}
 
 
 def merge_learners(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """The learner of the merged network, as the nested dicts of arrays of `LearnerState`s.
+    """The learner of the merged network; learners are nested dicts of a `LearnerState`'s arrays.
 
-    Policy logits and values are the mean of both networks'; Adam's moments are scaled as the
-    gradients are; everything else is the first one's.
+    Policy logits and values are the means of both networks'. Adam's moments are scaled like the
+    gradients. Everything else is the first learner's.
 
     Args:
-      first: of a network without a second tower.
-      second: of another one, which differs from it in widths alone.
+      first: the learner of a network without a second tower.
+      second: the learner of another network, which differs from the first in its widths alone.
     """
     merged: dict[str, Any] = {}
     for name, part in first.items():
@@ -37,7 +37,7 @@ def merge_learners(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[
 def _merged_tree(
     first: Mapping[str, Any], second: Mapping[str, Any], head_scale: float, tower_scale: float
 ) -> dict[str, Any]:
-    """A tree of a network's parameters, or of something beside each of them."""
+    """Merges two trees of a network's parameters, or of moments beside them."""
     tree: dict[str, Any] = {}
     for head in _HEADS:
         kernels = [head_scale * one[head]["kernel"] for one in (first, second)]

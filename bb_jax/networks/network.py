@@ -1,8 +1,8 @@
 """Policy and value networks over observation rows.
 
 `B` denotes the batch dimension, `K` the tokens, `D` the width of a token. Both networks map rows
-uint8 [B, 19] to a policy and to values float32 [B, 2] from the point of view of the observing
-player: the expected outcome, and the expected margin in units of `MARGIN_UNIT`. The policy is
+uint8 [B, 19] to a policy and to values float32 [B, 2] from the observing player's point of view:
+the expected outcome, and the expected margin in units of `MARGIN_UNIT`. The policy is
 logits float32 [B, 33], illegal actions included; in networks over afterstates it is the score
 float32 [B, 1] of the afterstate that the row shows, and the scores of a position's afterstates are
 its logits (`bb_jax.networks.afterstates`). Parameters are float32 in every compute dtype, and so
@@ -25,18 +25,18 @@ from bb_sim.rules.observation import OBSERVATION_SIZE
 # A network's parameters: nested dicts of float32 arrays.
 Params = Any
 
-# What the value heads predict, in their order; margins are divided by MARGIN_UNIT.
+# The predictions of the value head, in order. Margins are divided by MARGIN_UNIT.
 VALUES = ("outcome", "margin")
 MARGIN_UNIT = 10.0
 
 _EMBEDDING_STDDEV = 0.5
 _POLICY_SCALE = 0.01
-# Rows of a forward pass without a backward pass, on a CPU.
+# Rows of a forward pass on a CPU when no backward pass follows.
 _CPU_FORWARD_ROWS = 2048
 
 
 def compute_dtype(config: NetworkConfig) -> Any:
-    """Type of the activations: "auto" is bfloat16 on a GPU and float32 elsewhere."""
+    """The type of the activations: "auto" is bfloat16 on a GPU and float32 elsewhere."""
     name = config.compute_dtype
     if name == "auto":
         name = "bfloat16" if jax.default_backend() == "gpu" else "float32"
@@ -46,9 +46,9 @@ def compute_dtype(config: NetworkConfig) -> Any:
 class _FeatureDense(nn.Module):
     """Dense layer over `features.flat_features`: uint8 [B, 19] -> [B, width].
 
-    No bias: one margin and one turn are always hot. On a CPU the kernel's rows of the categories
-    are looked up, three times as fast as a product with their one-hot codes; on a GPU the product
-    is fast, and its gradient, unlike that of a look-up, is a sum of fixed order.
+    There is no bias, since one margin and one turn are always hot. On a CPU the kernel's rows of
+    the categories are looked up, which is three times as fast as a product with one-hot codes. On a
+    GPU the product is fast, and its gradient is a sum of fixed order, unlike that of a look-up.
     """
 
     width: int
@@ -70,7 +70,7 @@ class _FeatureDense(nn.Module):
         hidden = bits @ kernel[-bits.shape[1] :]
         start = 0
         for value, size in features.categories(observations, self.scoring):
-            # One more row, of zeros, for what is no value of the category.
+            # One more row, of zeros, stands for no value of the category.
             rows = jnp.pad(kernel[start : start + size], [(0, 1), (0, 0)])
             hidden = hidden + jnp.take(rows, value.astype(jnp.int32), axis=0, mode="clip")
             start += size
@@ -78,7 +78,7 @@ class _FeatureDense(nn.Module):
 
 
 class Network(nn.Module):
-    """A policy and value network: `apply({"params": params}, rows, train)`.
+    """A policy and value network, called `apply({"params": params}, rows, train)`.
 
     Attributes:
       config: the architecture.
@@ -90,8 +90,7 @@ class Network(nn.Module):
 
     @property
     def cpu_slice_rows(self) -> int:
-        """Rows of a backward pass that is fast on a CPU, where activations should stay in a core's
-        cache."""
+        """Rows of a backward pass on a CPU, where activations should fit into a core's cache."""
         return 64 if self.config.kind == "transformer" else 256
 
     @nn.compact
@@ -111,7 +110,7 @@ class Network(nn.Module):
             )
 
         hidden = torso("torso")
-        # What is asked for alone costs alone: the compiler drops the other torso.
+        # A caller that uses one head pays for one torso: the compiler drops the other.
         own = torso("policy_torso") if self.config.separate_policy else hidden
         policy_init = nn.initializers.orthogonal(_POLICY_SCALE)
         width = 1 if self.config.afterstates else NUM_ACTIONS
@@ -145,7 +144,7 @@ class _MLP(nn.Module):
 class AttentionLayer(nn.Module):
     """Pre-norm attention and feed-forward layer: [B, K, D] -> [B, K, D].
 
-    With `class_only`, token 0 alone asks, and the result is [B, 1, D].
+    With `class_only`, only token 0 has a query, and the result is [B, 1, D].
     """
 
     config: NetworkConfig
@@ -165,7 +164,7 @@ class AttentionLayer(nn.Module):
         normed = nn.LayerNorm(dtype=dtype, name="attention_norm")(tokens)
         asking = normed[:, :1] if self.class_only else normed
         residual = tokens[:, :1] if self.class_only else tokens
-        # A bias on the keys would move all scores of a query alike, which softmax does not see.
+        # A bias of the keys would shift all scores of a query alike, which softmax ignores.
         query = split(nn.Dense(width, dtype=dtype, name="query")(asking))
         key = split(nn.Dense(width, dtype=dtype, use_bias=False, name="key")(normed))
         value = split(nn.Dense(width, dtype=dtype, use_bias=False, name="value")(normed))
@@ -184,13 +183,13 @@ class _Transformer(nn.Module):
     """Attention over a class token, four queue positions and four hand cards.
 
     The class token carries the context (`features.context`); policy and values are read from it.
-    A card is the projected embedding of its species and the embedding of its owner; queue cards add
-    that of their position, hand cards nothing, since a hand is a set. Empty positions are masked
-    out of the attention.
+    A card's token is the projected embedding of its species plus the embedding of its owner. Queue
+    cards add the embedding of their position. Hand cards do not, since a hand is a set. Empty
+    positions are masked out of the attention.
 
-    Tokens are what costs, and the last layer's other tokens are read by nothing: there queries,
-    attention and feed-forward are computed for the class token alone, keys and values for all, as
-    in the class attention of Touvron et al., "Going deeper with image transformers".
+    The last layer's other tokens would be read by nothing. So that layer computes queries,
+    attention and feed-forward for the class token alone, as in the class attention of Touvron et
+    al., "Going deeper with image transformers".
     """
 
     config: NetworkConfig
@@ -219,7 +218,7 @@ class _Transformer(nn.Module):
         queue_tokens = queue.astype(dtype) @ jnp.concatenate([own, theirs]).astype(dtype)
         queue_tokens = queue_tokens + positions.astype(dtype)
         hand_tokens = hand.astype(dtype) @ own.astype(dtype)
-        # One margin and one turn are always hot: a bias would add nothing.
+        # One margin and one turn are always hot, so a bias would add nothing.
         class_token = nn.Dense(width, dtype=dtype, use_bias=False, name="context")(
             context.astype(dtype)
         )[:, None]
@@ -244,7 +243,7 @@ def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
     """The network of a configuration, for games scored by "points" or "animals".
 
     Raises:
-      ValueError: on another scoring.
+      ValueError: the scoring is unknown.
     """
     check_scoring(scoring)
     return Network(config, scoring)
@@ -267,10 +266,19 @@ def evaluate(
     rows: jax.Array,
     dropout_key: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Policy float32 [B, 33 or 1] and values float32 [B, 2] of rows uint8 [B, 19].
+    """Evaluates rows.
 
-    Dropout acts where a key (uint32 [2]) for it is given. Without, a CPU takes large batches slice
-    by slice: activations of tens of megabytes are mapped anew, page by page, at every call.
+    Without dropout, a CPU takes large batches slice by slice. Activations of tens of megabytes
+    would be mapped anew, page by page, at every call.
+
+    Args:
+      network: from `build_network`.
+      params: the network's parameters.
+      rows: uint8 [B, 19].
+      dropout_key: uint32 [2]; without it there is no dropout.
+
+    Returns:
+      The policy, float32 [B, 33] or [B, 1], and the values, float32 [B, 2].
     """
     if dropout_key is not None:
         policy, values = network.apply(
@@ -315,5 +323,5 @@ def values_or_results(
 
 
 def objective(values: Any, margin_weight: Any) -> Any:
-    """What play maximises: outcome plus weighted margin in points: [..., 2] -> [...]."""
+    """The objective of play, outcome plus weighted margin in points: [..., 2] -> [...]."""
     return values[..., 0] + margin_weight * MARGIN_UNIT * values[..., 1]

@@ -15,7 +15,7 @@ from bb_jax.batches import in_batches
 from bb_jax.networks import distributions
 from bb_jax.networks.afterstates import Afterstates, evaluate_positions, make_afterstates
 from bb_jax.networks.network import Network, Params
-from bb_jax.placement import uploads
+from bb_jax.placement import AXIS, in_equal_parts, own_uniforms, uploads
 
 PolicyStep = Callable[[Params, np.ndarray, Any, Any, Any], jax.Array]
 GreedyPolicy = Callable[[np.ndarray], np.ndarray]
@@ -45,23 +45,23 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
     """A compiled function that acts for a batch, in equal parts on each device.
 
     It is called `step(params, observations, key, temperature, sampled_plies)`:
-      params: of the network.
-      observations: uint8 [S, 19], S a multiple of the number of devices; all-zero rows are padding.
-        The array may be read until the result is there, so it must not change before that.
+      params: the network's parameters.
+      observations: uint8 [S, 19]. S is a multiple of the number of devices. Rows of zeros are
+        padding. The array must not change before the result is there.
       key: uint32 [2].
-      temperature: float, of the policy softmax(logits / temperature) that is sampled.
+      temperature: float; actions are drawn from softmax(logits / temperature).
       sampled_plies: int; from this turn of a game on the best action is chosen.
-    It returns, without waiting for it, uint32 [2, S]: the actions, and the bit patterns of their
+    It returns uint32 [2, S] without waiting for it: the actions, and the bit patterns of their
     float32 log-probabilities under the tempered policy, 0 where the best action was chosen.
-    Padding gets action 0. The result depends on rows and key, not on the number of devices. A new S
-    compiles anew; new values of the other arguments do not.
+    Padding gets action 0. The result does not depend on the number of devices. A new S is compiled
+    anew; new values of the other arguments are not.
 
     Args:
       network: from `build_network`.
       devices: local devices, all by default.
 
     Raises:
-      ValueError: by `step`, where S is no multiple of the number of devices.
+      ValueError: by `step`, if S is not a multiple of the number of devices.
     """
     devices = list(devices) if devices is not None else jax.local_devices()
 
@@ -73,10 +73,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
         temperature: jax.Array,
         sampled_plies: jax.Array,
     ) -> jax.Array:
-        rows = observations.shape[0]
-        # Drawn for the whole batch on every device, and cut: one number a row is cheap.
-        uniforms = jax.random.uniform(key, (len(devices) * rows,))
-        uniforms = jax.lax.dynamic_slice(uniforms, (jax.lax.axis_index("d") * rows,), (rows,))
+        uniforms = own_uniforms(key, len(observations))
         actions, log_probs = _act(
             network, params, observations, afterstates, uniforms, temperature, sampled_plies
         )
@@ -86,7 +83,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
 
     compiled = jax.pmap(
         step_on_device,
-        axis_name="d",
+        axis_name=AXIS,
         in_axes=(None, 0, 0, None, None, None),
         out_axes=1,
         devices=devices,
@@ -95,12 +92,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
     def step(
         params: Params, observations: np.ndarray, key: Any, temperature: Any, sampled_plies: Any
     ) -> jax.Array:
-        size = len(observations)
-        if size % len(devices):
-            raise ValueError(
-                f"a batch of {size} observations cannot be spread over {len(devices)} devices"
-            )
-        parts = observations.reshape(len(devices), size // len(devices), -1)
+        parts = in_equal_parts(observations, len(devices))
         afterstates = make_afterstates(network, parts)
         with uploads():
             result = compiled(
@@ -111,7 +103,7 @@ def make_policy_step(network: Network, devices: Sequence[jax.Device] | None = No
                 np.float32(temperature),
                 np.int32(sampled_plies),
             )
-        return result.reshape(2, size)
+        return result.reshape(2, len(observations))
 
     return step
 

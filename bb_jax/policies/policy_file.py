@@ -1,8 +1,8 @@
-"""Policy files: a network's parameters with what is needed to play, in one file.
+"""Policy files: a network's parameters and all that is needed to play, in one file.
 
 A file is a MessagePack map: "format" and "version", "network" (the configuration), "scoring",
-"metadata" (JSON text), "hash" (of the parameters) and "params" (as flax serializes them). It needs
-no optimizer, no device layout and no orbax, and is written whole or not at all.
+"metadata" (JSON text), "hash" (of the parameters) and "params" (as flax serializes them). It holds
+no optimizer state and no device layout, is read without orbax, and is written whole or not at all.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ class Policy(NamedTuple):
 
     Attributes:
       network: the module.
-      params: its parameters, numpy arrays.
-      network_config: its configuration.
+      params: the network's parameters, numpy arrays.
+      network_config: the network's configuration.
       scoring: "points" or "animals".
-      metadata: what was saved with it.
+      metadata: the metadata that was saved with it.
     """
 
     network: Network
@@ -51,7 +51,7 @@ def _leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def policy_hash(params: Params) -> str:
-    """Hash of parameters' names, types, shapes and values: 16 hexadecimal digits."""
+    """A hash of the parameters' names, types, shapes and values: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name, leaf in _leaves(jax.device_get(params)):
         digest.update(f"{name} {leaf.dtype} {leaf.shape} ".encode())
@@ -66,18 +66,18 @@ def save_policy(
     scoring: str,
     metadata: Mapping[str, Any],
 ) -> None:
-    """Writes a policy file, replacing one that is there.
+    """Writes a policy file, replacing an old one.
 
     Args:
-      path: of the file; its folder is made where it is missing.
-      params: of the network.
-      network_config: of the network.
+      path: the file; its folder is made if it is missing.
+      params: the network's parameters.
+      network_config: the network's configuration.
       scoring: "points" or "animals".
       metadata: anything that JSON can hold.
 
     Raises:
-      CheckpointError: where it cannot be written, on a full disk for one; nothing is left behind,
-        and a file that was there is unchanged.
+      CheckpointError: the file cannot be written, for example on a full disk. Nothing is left
+        behind, and an old file is unchanged.
     """
     write_content(path, policy_content(params, network_config, scoring, metadata))
 
@@ -89,7 +89,7 @@ def policy_content(
     metadata: Mapping[str, Any],
     file_format: str = _FORMAT,
 ) -> dict[str, Any]:
-    """The map that a policy file holds; the arguments are those of `save_policy`."""
+    """The content of a policy file; the arguments are those of `save_policy`."""
     params = jax.device_get(params)
     return {
         "format": file_format,
@@ -106,7 +106,7 @@ def write_content(path: str | os.PathLike[str], content: Mapping[str, Any]) -> N
     """Writes a map as MessagePack, as `save_policy` does.
 
     Raises:
-      CheckpointError: as there.
+      CheckpointError: see `save_policy`.
     """
     path = Path(path)
     with named_errors(path, kind=CheckpointError):
@@ -119,13 +119,12 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
     """Reads a policy file.
 
     Args:
-      path: the file; one that holds a whole training state (`bb_jax.policies.packed_state`)
-        will do.
-      expected: an architecture that the file must have, if any. Dropout and the compute type are
-        not part of it: they do not change the parameters.
+      path: a policy file or a packed training state (`bb_jax.policies.packed_state`).
+      expected: the architecture that the file must have, if any. Dropout and the compute type are
+        not part of an architecture, since they do not change the parameters.
 
     Raises:
-      CheckpointError: on a file that is missing, torn, of another format or version, or of another
+      CheckpointError: the file is missing, torn, of another format or version, or of another
         architecture, whose differing fields are named.
     """
     path = Path(path)
@@ -154,10 +153,10 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
 
 
 def read_content(path: Path) -> Any:
-    """What a MessagePack file holds.
+    """The content of a MessagePack file.
 
     Raises:
-      CheckpointError: it is missing, cannot be read or is torn.
+      CheckpointError: the file is missing, cannot be read or is torn.
     """
     try:
         raw = path.read_bytes()
@@ -174,7 +173,7 @@ def read_content(path: Path) -> Any:
 def check_architecture(
     source: str | os.PathLike[str], found: NetworkConfig, expected: NetworkConfig
 ) -> None:
-    """Raises CheckpointError, naming each field that differs, unless parameters can be shared."""
+    """Raises CheckpointError if two architectures differ, and names the fields that do."""
     keys = ["kind", "afterstates", "separate_policy"]
     if found.kind == expected.kind == "mlp":
         keys += ["hidden_layers", "second_tower"]

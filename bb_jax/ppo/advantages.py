@@ -1,4 +1,7 @@
-"""Generalised advantage estimation over a player's own decisions."""
+"""Generalised advantage estimation over a player's own decisions.
+
+`N` denotes trajectories, `T` decisions of a trajectory, `K` values of a decision.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -11,20 +14,20 @@ def generalized_advantages(
     gamma: float,
     gae_lambda: float,
 ) -> jax.Array:
-    """Advantages of trajectories that are rewarded at their end alone.
+    """Advantages of trajectories whose only reward comes at the end.
 
     Schulman et al., "High-dimensional continuous control using generalized advantage estimation",
-    equation 16, with time counted in the player's own decisions and value 0 after the last.
+    equation 16. Time counts the player's own decisions, and the value after the last one is 0.
 
     Args:
       values: float32 [N, T] or [N, T, K], estimates of K values at the decisions.
-      lengths: int32 [N], number of decisions, 0 to T.
-      rewards: float32 [N] or [N, K], paid at the last decision.
-      gamma: discount.
-      gae_lambda: weight of longer returns.
+      lengths: int32 [N], the number of decisions, 0 to T.
+      rewards: float32 [N] or [N, K], the rewards at the last decision.
+      gamma: the discount.
+      gae_lambda: the weight of longer returns.
 
     Returns:
-      Advantages of the shape of `values`, 0 beyond the length. Advantages plus values are the
+      The advantages, in the shape of `values`, 0 beyond the length. Advantages plus values are the
       lambda-returns.
     """
     if values.ndim == 3:

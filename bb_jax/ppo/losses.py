@@ -1,8 +1,8 @@
 """The PPO loss of a minibatch that may be spread over devices.
 
-Everything is a sum over the positions at hand divided by a count over the *whole* minibatch, so
-that adding up the results of its parts, devices or slices, gives the mean over the minibatch.
-`B` denotes the positions at hand.
+A result is a sum over the positions of one part, divided by a count over the *whole* minibatch. The
+results of all parts, devices or slices, add up to the mean over the minibatch. `B` denotes the
+positions of a part.
 """
 
 from typing import NamedTuple
@@ -16,19 +16,23 @@ from bb_jax.networks import distributions
 
 
 class Batch(NamedTuple):
-    """Positions with what stays fixed during an update; the proximal policy is that at its start.
+    """Positions and what stays fixed during an update.
+
+    The proximal policy is the policy at the start of the update.
 
     Attributes:
       observations: uint8 [B, 19].
       actions: int32 [B].
-      proximal_log_probs: float32 [B], of the actions under the tempered proximal policy.
-      proximal_values: float32 [B, 2].
-      advantages: float32 [B], of the objective.
+      proximal_log_probs: float32 [B], the actions' log-probabilities under the tempered proximal
+        policy.
+      proximal_values: float32 [B, 2], values at the start of the update.
+      advantages: float32 [B], advantages of the objective.
       returns: float32 [B, 2], targets of the values.
-      behaviour_weights: float32 [B], truncated proximal over behaviour probability.
-      policy_mask: bool [B], positions that train the policy.
-      valid_mask: bool [B], positions that train the value; the others are padding.
-      first_afterstate: int32 [B], where a position's afterstates begin in the table of all.
+      behaviour_weights: float32 [B], proximal over behaviour probability, truncated.
+      policy_mask: bool [B], the positions that train the policy.
+      valid_mask: bool [B], the positions that train the value; the others are padding.
+      first_afterstate: int32 [B], the row of the table of all afterstates at which a position's
+        own begin.
     """
 
     observations: jax.Array
@@ -42,17 +46,23 @@ class Batch(NamedTuple):
     valid_mask: jax.Array
     first_afterstate: jax.Array
 
+    def masked(self, inside: jax.Array) -> "Batch":
+        """The batch with the positions outside of `inside`, bool [B], as padding."""
+        return self._replace(
+            policy_mask=self.policy_mask & inside, valid_mask=self.valid_mask & inside
+        )
+
 
 class LossStats(NamedTuple):
-    """Parts of the loss, each float32 [] and a mean over the whole minibatch.
+    """Parts of the loss, float32 [], means over the whole minibatch.
 
     Attributes:
-      loss: what is minimised.
-      policy_loss: negated clipped surrogate.
+      loss: the loss that is minimised.
+      policy_loss: the negated clipped surrogate.
       value_loss: half the mean squared error of the values.
-      entropy: of the policy at temperature 1, in nats.
-      kl: divergence of the tempered policy from the proximal one.
-      clip_fraction: share of positions whose ratio is outside the clip interval.
+      entropy: the entropy of the policy at temperature 1, in nats.
+      kl: the divergence of the tempered policy from the proximal one.
+      clip_fraction: the share of positions whose ratio is outside of the clip interval.
     """
 
     loss: jax.Array
@@ -62,27 +72,32 @@ class LossStats(NamedTuple):
     kl: jax.Array
     clip_fraction: jax.Array
 
+    @staticmethod
+    def zeros() -> "LossStats":
+        """The parts of the loss of no position."""
+        return LossStats(*[jnp.float32(0)] * len(LossStats._fields))
+
 
 def policy_mask(
     observations: jax.Array, valid_mask: jax.Array, sampled_plies: jax.Array
 ) -> jax.Array:
-    """Positions that train the policy: bool [B].
+    """The positions that train the policy: bool [B].
 
-    The others had one legal action, or were played greedily at `sampled_plies` (int32 []) plies or
-    later, where the acting policy has no probability to compare with.
+    The others have one legal action, or their turn is `sampled_plies` (int32 []) or later. There
+    the best action was played, which has no probability to compare with.
     """
     choices = jnp.sum(features.legal_mask(observations), axis=-1)
     return valid_mask & (choices > 1) & (features.turns(observations) < sampled_plies)
 
 
 def _log_ratio(logits: jax.Array, batch: Batch, temperature: jax.Array) -> jax.Array:
-    """Logarithm of current over proximal probability: float32 [B], 0 where no policy is trained."""
+    """The logarithm of current over proximal probability: float32 [B], 0 outside of the mask."""
     legal = features.legal_mask(batch.observations)
     log_prob = distributions.select(
         distributions.masked_log_softmax(logits, legal, temperature), batch.actions
     )
-    # Replaced before it is used, and not just left out of the means: 0 times what is not finite
-    # would be a NaN in the gradient.
+    # Values outside of the mask are replaced here, not only left out of the means: 0 times a value
+    # that is not finite would be a NaN in the gradient.
     return jnp.where(batch.policy_mask, log_prob - batch.proximal_log_probs, 0.0)
 
 
@@ -91,7 +106,7 @@ def divergence(
 ) -> jax.Array:
     """This part's share of mean((r - 1) - log r), the divergence from the proximal policy.
 
-    Arguments as of `ppo_loss`; float32 [].
+    The arguments are those of `ppo_loss`; the result is float32 [].
     """
     log_ratio = _log_ratio(logits, batch, temperature)
     return jnp.sum(jnp.expm1(log_ratio) - log_ratio) / jnp.maximum(policy_count, 1.0)
@@ -109,20 +124,20 @@ def ppo_loss(
 ) -> tuple[jax.Array, tuple[LossStats, jax.Array]]:
     """This part's share of the minibatch's loss.
 
-    Schulman et al., "Proximal policy optimization algorithms", equations 7 and 9, with the policy
-    that acted, softmax(logits / temperature), in the ratio and the untempered policy in the entropy
-    bonus. Clipping is relative to the proximal policy and the surrogate is weighted by proximal
-    over behaviour probability, as in Hilton et al., "Batch size-invariance for policy
+    Schulman et al., "Proximal policy optimization algorithms", equations 7 and 9. The ratio is that
+    of the policy that acted, softmax(logits / temperature); the entropy bonus is that of the
+    untempered policy. Clipping is relative to the proximal policy, and the surrogate is weighted by
+    proximal over behaviour probability, as in Hilton et al., "Batch size-invariance for policy
     optimization", equation 2.
 
     Args:
       logits: float32 [B, 33].
       values: float32 [B, 2].
       batch: the positions.
-      policy_count: float32 [], positions of the whole minibatch that train the policy.
-      value_count: float32 [], those that train the value.
-      temperature: float32 [], that of the policy that acted.
-      entropy_coef: float32 [].
+      policy_count: float32 [], the positions of the whole minibatch that train the policy.
+      value_count: float32 [], the positions of the whole minibatch that train the value.
+      temperature: float32 [], the temperature of the policy that acted.
+      entropy_coef: float32 [], the weight of the entropy bonus.
       config: the coefficients.
 
     Returns:

@@ -16,16 +16,16 @@ def _mix(words: jax.Array, key: jax.Array) -> jax.Array:
 def permutation(key: jax.Array, count: jax.Array, capacity: int) -> jax.Array:
     """A random permutation of 0, ..., count - 1, followed by padding.
 
-    A Feistel network permutes the smallest set of 4^b >= count numbers, and is applied again to
-    results outside the range until they fall inside (cycle walking: Black and Rogaway, "Ciphers
-    with arbitrary finite domains"). On the CPU this takes a twentieth of the time of a sort. Each
-    entry is a function of its index, the key and the count, so that neither the capacity nor the
-    number of devices matters.
+    A Feistel network permutes the smallest set of 4^b >= count numbers. It is applied again to
+    results outside of the range until they fall inside (cycle walking: Black and Rogaway, "Ciphers
+    with arbitrary finite domains"). On a CPU this takes a twentieth of the time of a sort. Each
+    entry depends on its index, the key and the count, and neither on the capacity nor on the number
+    of devices.
 
     Args:
       key: uint32 [2].
       count: int32 [], at most `capacity`.
-      capacity: length of the result.
+      capacity: the length of the result.
 
     Returns:
       int32 [capacity]; entries from `count` on are their own index.

@@ -1,6 +1,7 @@
-"""What is fixed during an update: the proximal policy, advantages, weights and masks.
+"""Prepares what stays fixed during an update: proximal policy, advantages, weights and masks.
 
-`N` denotes trajectories, `T` decisions of a trajectory, `M` = N T position slots.
+`N` denotes trajectories, `T` decisions of a trajectory, `M` = N T position slots, `E` rows
+of afterstates.
 """
 
 import jax
@@ -10,12 +11,13 @@ from bb_jax import features
 from bb_jax.config import PPOConfig
 from bb_jax.networks import distributions
 from bb_jax.networks.network import MARGIN_UNIT, VALUES, Network, Params, objective
+from bb_jax.placement import AXIS
 from bb_jax.ppo.advantages import generalized_advantages
 from bb_jax.ppo.losses import Batch, policy_mask
 from bb_jax.ppo.slices import count_rows, evaluate_slice, room_of, take_slice
 from bb_jax.ppo.trajectories import PaddedTrajectories, pack_positions
 
-# Rows of one forward pass on one device, which bounds its memory.
+# Rows of one forward pass on one device; they bound its memory.
 _SLICE_ROWS = 2048
 _VARIANCE_EPSILON = 1e-8
 
@@ -29,22 +31,20 @@ def proximal_pass(
     afterstates: jax.Array,
     count: jax.Array,
     temperature: jax.Array,
-    axis_name: str,
 ) -> tuple[jax.Array, jax.Array]:
     """Log-probabilities of actions and values under the current parameters, without dropout.
 
     Each device takes its share of the positions, slice by slice.
 
     Args:
-      network: the module.
-      params: its parameters.
+      network: from `build_network`.
+      params: the network's parameters.
       observations: uint8 [M, 19], positions first.
       actions: int32 [M].
-      first_afterstate: int32 [M], where the afterstates of a position begin.
-      afterstates: uint8 [E, 19], those of all positions.
-      count: int32 [], number of positions.
-      temperature: float32 [].
-      axis_name: of the device axis.
+      first_afterstate: int32 [M], the row at which the afterstates of a position begin.
+      afterstates: uint8 [E, 19], the afterstates of all positions.
+      count: int32 [], the number of positions.
+      temperature: float32 [], the temperature of the policy that acted.
 
     Returns:
       float32 [M] and float32 [M, 2], 0 beyond the positions.
@@ -52,8 +52,8 @@ def proximal_pass(
     slots = len(actions)
     room = room_of(network, min(_SLICE_ROWS, slots))
     row_ends = jnp.cumsum(count_rows(network, observations))
-    share = -(-count // jax.lax.axis_size(axis_name))
-    start = jax.lax.axis_index(axis_name) * share
+    share = -(-count // jax.lax.axis_size(AXIS))
+    start = jax.lax.axis_index(AXIS) * share
     stop = jnp.minimum(start + share, count)
 
     def add_slice(
@@ -76,66 +76,63 @@ def proximal_pass(
     nothing = jnp.zeros(slots), jnp.zeros((slots, len(VALUES)))
     _, *results = jax.lax.while_loop(lambda carry: carry[0] < stop, add_slice, (start, *nothing))
     # Each position is evaluated on one device, and 0 on the others.
-    log_probs, values = jax.lax.psum(results, axis_name)
+    log_probs, values = jax.lax.psum(results, AXIS)
     return log_probs, values
 
 
 def prepare_batch(
     network: Network,
     params: Params,
-    rollout: PaddedTrajectories,
+    trajectories: PaddedTrajectories,
     temperature: jax.Array,
     sampled_plies: jax.Array,
     config: PPOConfig,
     margin_weight: float,
-    axis_name: str,
 ) -> tuple[Batch, jax.Array, dict[str, jax.Array]]:
-    """The positions of a rollout, ready to be learned from.
+    """The positions of trajectories, ready to be learned from.
 
     Args:
       network: from `build_network`.
-      params: its parameters at the start of the update.
-      rollout: all trajectories, the same on every device.
-      temperature: float32 [], of the policy that acted.
-      sampled_plies: int32 [], the turn from which it played its best action.
+      params: the network's parameters at the start of the update.
+      trajectories: all trajectories, the same on every device.
+      temperature: float32 [], the temperature of the policy that acted.
+      sampled_plies: int32 [], the turn from which that policy played its best action.
       config: the coefficients.
       margin_weight: reward for each point of margin.
-      axis_name: of the device axis.
 
     Returns:
       The batch [M], positions first; their number, int32 []; and metrics, float32 [].
     """
-    packing = pack_positions(rollout.lengths, rollout.actions.shape[1])
+    packing = pack_positions(trajectories.lengths, trajectories.actions.shape[1])
 
     def packed(slots: jax.Array) -> jax.Array:
         return slots.reshape(-1, *slots.shape[2:])[packing.slot_of_position]
 
-    observations = packed(rollout.observations)
-    actions = packed(rollout.actions).astype(jnp.int32)
+    observations = packed(trajectories.observations)
+    actions = packed(trajectories.actions).astype(jnp.int32)
     valid = jnp.arange(len(actions)) < packing.size
     trains_policy = policy_mask(observations, valid, sampled_plies)
 
-    first_afterstate = packed(rollout.first_afterstate)
+    first_afterstate = packed(trajectories.first_afterstate)
     log_probs, values = proximal_pass(
         network,
         params,
         observations,
         actions,
         first_afterstate,
-        rollout.afterstates,
+        trajectories.afterstates,
         packing.size,
         temperature,
-        axis_name,
     )
     slot_values = jnp.where(packing.inside[..., None], values[packing.position_of_slot], 0.0)
-    rewards = rollout.rewards / jnp.array([1.0, MARGIN_UNIT])
+    rewards = trajectories.rewards / jnp.array([1.0, MARGIN_UNIT])
     head_advantages = packed(
         generalized_advantages(
-            slot_values, rollout.lengths, rewards, config.gamma, config.gae_lambda
+            slot_values, trajectories.lengths, rewards, config.gamma, config.gae_lambda
         )
     )
     returns = head_advantages + values
-    # Estimation is linear in rewards and values: the advantage of the weighted sum is this.
+    # Estimation is linear in rewards and values, so this is the advantage of the weighted sum.
     advantages = objective(head_advantages, margin_weight)
 
     def mean(per_row: jax.Array, mask: jax.Array) -> jax.Array:
@@ -151,9 +148,10 @@ def prepare_batch(
         deviation = jnp.sqrt(variance(advantages, trains_policy) + _VARIANCE_EPSILON)
         advantages = (advantages - mean(advantages, trains_policy)) / deviation
 
-    log_weights = jnp.where(trains_policy, log_probs - packed(rollout.log_probs), 0.0)
+    log_weights = jnp.where(trains_policy, log_probs - packed(trajectories.log_probs), 0.0)
     weights = jnp.exp(log_weights)
-    # A log-probability of minus infinity must spoil its minibatch rather than be truncated.
+    # A log-probability of minus infinity is an error. It must not vanish in the truncation: NaN
+    # keeps its minibatch from being applied.
     truncated = jnp.where(
         jnp.isfinite(log_weights), jnp.minimum(weights, config.max_behaviour_weight), jnp.nan
     )

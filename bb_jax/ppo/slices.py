@@ -1,7 +1,8 @@
-"""Batches taken slice by slice, each with as many positions as its rows have room for.
+"""Slices of a batch: as many positions as there is room for in the rows of one forward pass.
 
-A position takes one row of a forward pass, and in networks over afterstates one more for each of
-its legal actions. `B` denotes positions of a batch, `P` positions of a slice, `R` its rows.
+A position takes one row of a forward pass. In networks over afterstates it takes one more for each
+of its legal actions. `B` denotes positions of a batch, `P` positions of a slice, `R` rows of a
+slice, `E` rows of the table of afterstates.
 """
 
 from typing import NamedTuple
@@ -16,11 +17,11 @@ from bb_sim.rules.engine import NUM_ACTIONS
 
 
 class Room(NamedTuple):
-    """What a slice has room for.
+    """The room of a slice.
 
     Attributes:
-      rows: R, of a forward pass.
-      positions: P.
+      rows: R, the rows of a forward pass.
+      positions: P, the most positions.
     """
 
     rows: int
@@ -28,11 +29,11 @@ class Room(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """The positions of a slice, one after the other.
+    """Consecutive positions of a batch, followed by padding.
 
     Attributes:
-      indices: int32 [P], into the batch; what is no position points anywhere in it.
-      inside: bool [P], which are positions.
+      indices: int32 [P], indices into the batch; padding entries are arbitrary.
+      inside: bool [P], which entries are positions.
       end: int32 [], the first position of the next slice.
     """
 
@@ -42,7 +43,7 @@ class Slice(NamedTuple):
 
 
 def room_of(network: Network, rows: int) -> Room:
-    """The room of slices of about so many rows: enough for any position."""
+    """The room of slices of about so many rows; there is enough for any position."""
     if not network.config.afterstates:
         return Room(rows, rows)
     rows = max(rows, 1 + NUM_ACTIONS)
@@ -51,20 +52,20 @@ def room_of(network: Network, rows: int) -> Room:
 
 
 def count_rows(network: Network, observations: jax.Array) -> jax.Array:
-    """Rows that each position takes: uint8 [B, 19] -> int32 [B]."""
+    """The number of rows that each position takes: uint8 [B, 19] -> int32 [B]."""
     if not network.config.afterstates:
         return jnp.ones(len(observations), jnp.int32)
     return 1 + jnp.sum(features.legal_mask(observations), axis=-1, dtype=jnp.int32)
 
 
 def take_slice(row_ends: jax.Array, begin: jax.Array, stop: jax.Array, room: Room) -> Slice:
-    """The longest slice of the positions begin, begin + 1, ... below `stop` that has room.
+    """The longest slice of the positions begin, ..., stop - 1 that there is room for.
 
     Args:
-      row_ends: int32 [B], cumulative sum of the positions' rows.
+      row_ends: int32 [B], the cumulative sum of the positions' rows.
       begin: int32 [], below `stop`.
       stop: int32 [], at most B.
-      room: what the slice has room for; each position fits in.
+      room: the room of the slice; every position fits.
     """
     rows_before = jnp.where(begin > 0, row_ends[begin - 1], 0)
     end = jnp.searchsorted(row_ends, rows_before + room.rows, side="right").astype(jnp.int32)
@@ -84,17 +85,20 @@ def evaluate_slice(
     room: Room,
     dropout_key: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Logits float32 [P, 33] and values float32 [P, 2] of the positions of a slice.
+    """Evaluates the positions of a slice.
 
     Args:
       network: from `build_network`.
-      params: its parameters.
+      params: the network's parameters.
       observations: uint8 [P, 19].
-      first_afterstate: int32 [P], where the afterstates of each position begin in the table.
-      inside: bool [P]; the results of the others mean nothing.
-      table: uint8 [E, 19], afterstates; not used by networks that score none.
-      room: of the slice.
-      dropout_key: uint32 [2]; dropout acts where it is given.
+      first_afterstate: int32 [P], the row of the table at which each position's afterstates begin.
+      inside: bool [P], which entries are positions.
+      table: uint8 [E, 19], the afterstates; used only by networks that score them.
+      room: the room of the slice.
+      dropout_key: uint32 [2]; without it there is no dropout.
+
+    Returns:
+      Logits float32 [P, 33] and values float32 [P, 2], arbitrary for padding entries.
     """
     if not network.config.afterstates:
         return evaluate(network, params, observations, dropout_key)
@@ -109,7 +113,7 @@ def evaluate_slice(
     scores, values = evaluate(network, params, rows, dropout_key)
     logits = logits_of_scores(scores[:, 0], starts + 1, features.legal_mask(observations))
     if network.config.separate_policy:
-        # Layers that no score needs are spared the afterstates.
+        # The layers of the values do not have to see the afterstates.
         _, values = evaluate(network, params, observations, dropout_key)
         return logits, values
     return logits, jnp.take(values, starts, axis=0, mode="clip")

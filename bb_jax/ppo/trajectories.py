@@ -1,6 +1,8 @@
-"""An iteration's rollout: its layout on the host, and its positions in a row on the device.
+"""An iteration's trajectories: their layout on the host, and their positions on the device.
 
-`N` denotes trajectories, `T` decisions of a trajectory, `D` devices, `M` = N T position slots.
+`N` denotes trajectories, `T` decisions of a trajectory, `D` devices, `M` = N T position slots,
+n = ceil(capacity / D) trajectories of one device's part, `E` rows of afterstates of a part (0 for
+networks that do not score them).
 """
 
 from typing import Any, NamedTuple
@@ -16,14 +18,14 @@ from bb_sim.rules.observation import OBSERVATION_SIZE
 
 
 class Trajectories(NamedTuple):
-    """Trajectories: the decisions of one seat of one game that the learner played.
+    """Trajectories. Each holds the decisions of one seat of one game that the learner played.
 
     Attributes:
       observations: uint8 [N, T, 19].
       actions: uint8 [N, T].
-      log_probs: float32 [N, T], of the actions under the tempered policy that acted.
-      lengths: int32 [N], decisions of the trajectory; 0 for padding.
-      rewards: float32 [N, 2], paid at the last decision: the outcome, and the margin.
+      log_probs: float32 [N, T], the actions' log-probabilities under the policy that acted.
+      lengths: int32 [N], the number of decisions; 0 for padding.
+      rewards: float32 [N, 2], the rewards at the last decision: the outcome and the margin.
     """
 
     observations: Any
@@ -34,15 +36,13 @@ class Trajectories(NamedTuple):
 
 
 class PaddedTrajectories(NamedTuple):
-    """A rollout in arrays of one fixed size, in equal parts for each device.
-
-    n = ceil(capacity / D) denotes trajectories of a part, E rows of afterstates of a part (0 for
-    networks that have no use for them).
+    """Trajectories in arrays of one fixed size, in equal parts for each device.
 
     Attributes:
-      observations, actions, log_probs, lengths, rewards: as of `Trajectories`, [D, n, ...].
+      observations, actions, log_probs, lengths, rewards: see `Trajectories`; [D, n, ...].
       afterstates: uint8 [D, E, 19].
-      first_afterstate: int32 [D, n, T], where those of a position begin within its part.
+      first_afterstate: int32 [D, n, T], the row of its part at which a position's afterstates
+        begin.
     """
 
     observations: Any
@@ -58,42 +58,42 @@ _DTYPES = Trajectories(np.uint8, np.uint8, np.float32, np.int32, np.float32)
 
 
 def pad_trajectories(
-    rollout: Trajectories, capacity: int, num_devices: int, *, afterstates: bool = False
+    trajectories: Trajectories, capacity: int, num_devices: int, *, afterstates: bool = False
 ) -> PaddedTrajectories:
-    """Copies a rollout into fresh arrays of one fixed size, in equal parts for each device.
+    """Copies trajectories into fresh arrays of one fixed size, in equal parts for each device.
 
     Args:
-      rollout: of N <= `capacity` trajectories, as numpy arrays.
-      capacity: trajectories after padding, rounded up to a multiple of `num_devices`.
-      num_devices: number of parts.
+      trajectories: N <= `capacity` trajectories, as numpy arrays.
+      capacity: the number of trajectories after padding, rounded up to a multiple of `num_devices`.
+      num_devices: the number of parts.
       afterstates: whether to add the afterstates of all positions.
 
     Returns:
-      Arrays that JAX may read while it computes, so nothing may write to them; the arrays of
-      `rollout` are free to be written to.
+      Fresh arrays. JAX may read them while it computes, so they must not change. The arrays of
+      `trajectories` may.
 
     Raises:
-      ValueError: on more trajectories than the capacity, arrays whose shapes do not fit each other,
-        a length outside 0..T, an action outside 0..32, or positions with more legal actions than
-        positions have.
+      ValueError: there are more trajectories than the capacity, the shapes do not fit each other, a
+        length is not 0 to T, an action is not 0 to 32, or the positions have more legal actions
+        than there is room for.
     """
-    observations = np.asarray(rollout.observations)
+    observations = np.asarray(trajectories.observations)
     if observations.ndim != 3 or observations.shape[2] != OBSERVATION_SIZE:
         raise ValueError(f"observations must have shape [N, T, 19], not {observations.shape}")
     count, steps = observations.shape[:2]
     shapes: dict[str, tuple[int, ...]] = {"actions": (count, steps), "log_probs": (count, steps)}
     shapes |= {"lengths": (count,), "rewards": (count, 2)}
     for name, shape in shapes.items():
-        actual = np.shape(getattr(rollout, name))
+        actual = np.shape(getattr(trajectories, name))
         if actual != shape:
             raise ValueError(f"{name} must have shape {shape}, not {actual}")
     if count > capacity:
         raise ValueError(f"a rollout of {count} trajectories exceeds the capacity of {capacity}")
-    lengths = np.asarray(rollout.lengths)
+    lengths = np.asarray(trajectories.lengths)
     if count and not 0 <= lengths.min() <= lengths.max() <= steps:
         raise ValueError(f"lengths must lie between 0 and {steps}")
     inside = np.arange(steps) < lengths[:, None]
-    if np.any(np.asarray(rollout.actions)[inside] >= NUM_ACTIONS):
+    if np.any(np.asarray(trajectories.actions)[inside] >= NUM_ACTIONS):
         raise ValueError(f"actions must lie between 0 and {NUM_ACTIONS - 1}")
 
     part = -(-capacity // num_devices)
@@ -105,7 +105,7 @@ def pad_trajectories(
         return result.reshape(num_devices, part, *array.shape[1:])
 
     arrays = Trajectories(
-        *(padded(array, dtype) for array, dtype in zip(rollout, _DTYPES, strict=True))
+        *(padded(array, dtype) for array, dtype in zip(trajectories, _DTYPES, strict=True))
     )
     room = MAX_AFTERSTATES * part * steps if afterstates else 0
     rows = np.zeros((num_devices, room, OBSERVATION_SIZE), np.uint8)
@@ -120,13 +120,14 @@ def pad_trajectories(
 
 
 class Packing(NamedTuple):
-    """Which slot [N, T] holds which position, counted trajectory by trajectory without gaps.
+    """The slots [N, T] of positions, which are counted trajectory by trajectory without gaps.
 
     Attributes:
-      slot_of_position: int32 [M], a slot n T + t; 0 beyond the last position.
+      slot_of_position: int32 [M], the slot of trajectory i and decision t is i T + t; 0 beyond the
+        last position.
       position_of_slot: int32 [N, T]; 0 outside of trajectories.
       inside: bool [N, T], whether the slot holds a position.
-      size: int32 [], number of positions.
+      size: int32 [], the number of positions.
     """
 
     slot_of_position: jax.Array
@@ -136,7 +137,7 @@ class Packing(NamedTuple):
 
 
 def pack_positions(lengths: jax.Array, steps: int) -> Packing:
-    """The packing of trajectories of some lengths (int32 [N]) in `steps` slots each."""
+    """Packs trajectories of given lengths (int32 [N]) that have `steps` slots each."""
     ends = jnp.cumsum(lengths)
     starts = ends - lengths
     inside = jnp.arange(steps) < lengths[:, None]

@@ -1,24 +1,24 @@
 """Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed
 bandits", 2013) over the legal actions of many positions at once.
 
-`B` denotes positions, `A` the 33 actions. A position with K candidates takes ceil(log2 K) rounds,
-among which its worlds are shared out evenly; after each, the better half of the candidates stays.
+`B` denotes positions, `A` the 33 actions. A position with K candidates takes ceil(log2 K) rounds.
+Its worlds are divided evenly among them. After each round the better half of the candidates stays.
 """
 
 import numpy as np
 
 
 def num_rounds(counts: np.ndarray) -> np.ndarray:
-    """Rounds of positions with so many candidates: integers [B] -> int32 [B]; at least 1."""
+    """The number of rounds for so many candidates: integers [B] -> int32 [B]; at least 1."""
     # The number of bits of K - 1 is ceil(log2 K), exactly.
     bits = np.frexp(np.maximum(np.asarray(counts) - 1, 0).astype(np.float64))[1]
     return np.maximum(bits, 1).astype(np.int32)
 
 
 def worlds_until(samples: int, after: int, rounds: np.ndarray) -> np.ndarray:
-    """Worlds that positions have met after so many of their rounds: int32 [B] of at most `samples`.
+    """The number of worlds played after so many rounds: int32 [B], at most `samples`.
 
-    Rounded up, so that the first round is not the one that goes without.
+    It is rounded up, so that the first round has a world.
     """
     share = np.minimum(after, rounds).astype(np.int64)
     return (-(-samples * share // rounds)).astype(np.int32)
@@ -32,7 +32,8 @@ def keep_better_half(means: np.ndarray, alive: np.ndarray) -> np.ndarray:
       alive: bool [B, A].
 
     Returns:
-      bool [B, A]: of n alive ones the ceil(n / 2) of highest mean, the lower ids of equals.
+      bool [B, A]: of n alive candidates the ceil(n / 2) with the highest means; of equal means the
+      lower ids.
     """
     order = np.argsort(np.where(alive, -means, np.inf), axis=1, kind="stable")
     ranks = np.empty_like(order)

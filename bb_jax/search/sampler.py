@@ -16,18 +16,18 @@ from bb_jax.search.evaluator import RowEvaluator
 from bb_sim.rules.engine import NUM_ACTIONS
 from bb_sim.search.simulator import NETWORK_MODEL, Simulator
 
-# Simulations between two looks at the clock.
+# The number of simulations between two looks at the clock.
 _TIMED_SIMULATIONS = 2048
 _MAX_CANDIDATES = 15
 
 
 class SearchResult(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
-      values: float32 [B, A], the estimated outcome + margin_weight * margin of each action for the
-        mover; -inf where it is illegal. 0 where the only legal action was not evaluated.
-      samples: int32 [B, A], worlds that the estimate is the mean over; 0 where it comes from one
+      values: float32 [B, A], the mover's expected outcome + margin_weight * margin for each action;
+        -inf where it is illegal. 0 where the only legal action was not evaluated.
+      samples: int32 [B, A], the number of worlds behind each estimate; 0 where it comes from one
         forward pass or is exact.
       actions: uint8 [B], the actions chosen; 0 in rows without a legal action.
     """
@@ -42,11 +42,14 @@ class Positions:
     """Positions that are searched together.
 
     Attributes:
-      rows, beliefs, seeds: as the search was given them.
-      alive: bool [B, A], the actions in play.
-      worlds: int32 [B], played so far.
-      depth: moves of the mover in a simulation.
-      sums: float64 [B, A], of what was played since the positions were put together.
+      rows, beliefs, seeds: the arguments of the search.
+      alive: bool [B, A], the candidates that are left.
+      worlds: int32 [B], the number of worlds played so far.
+      depth: the mover's moves in a simulation.
+      sums: float64 [B, A], the summed results of the worlds played since these positions were put
+        together.
+      counts: int64 [B], the number of candidates.
+      candidates: uint64 [B], the candidates as bit masks.
     """
 
     rows: np.ndarray
@@ -74,16 +77,16 @@ class Positions:
 
 
 class Sampler:
-    """Plays worlds of positions; owns the memory for so many simulations at once."""
+    """Plays worlds of positions; owns the simulator and its memory."""
 
     def __init__(self, evaluator: RowEvaluator, config: SearchConfig, scoring: str, capacity: int):
         """Prepares buffers.
 
         Args:
-          evaluator: of the leaves.
+          evaluator: evaluates the leaves.
           config: the budget and the objective.
           scoring: "points" or "animals".
-          capacity: simulations at once.
+          capacity: the number of simulations at once.
         """
         self._config = config
         self._evaluator = evaluator
@@ -93,9 +96,9 @@ class Sampler:
         """Halves the candidates until one is left.
 
         Args:
-          params: of the network.
-          positions: which this changes.
-          deadline: of `time.perf_counter`, where the budget is time.
+          params: the network's parameters.
+          positions: the positions; they are changed.
+          deadline: a time of `time.perf_counter`; used if the budget is time.
         """
         legal = positions.alive
         rounds = halving.num_rounds(legal.sum(axis=1))
@@ -121,7 +124,7 @@ class Sampler:
         return SearchResult(values, samples, alive.argmax(axis=1).astype(np.uint8))
 
     def _play_until(self, params: Params, positions: Positions, deadline: float) -> None:
-        """Plays worlds until the time is over, at least one block of them."""
+        """Plays blocks of worlds until the deadline, at least one block."""
         block = max(1, _TIMED_SIMULATIONS // int(positions.counts.sum()))
         worlds = np.full(len(positions.counts), block, np.int32)
         while True:
@@ -132,7 +135,7 @@ class Sampler:
                 return
 
     def _play(self, params: Params, positions: Positions, worlds: np.ndarray) -> None:
-        """Plays so many more worlds, int32 [B], of each position."""
+        """Plays more worlds of each position, `worlds` (int32 [B]) of them."""
         capacity = self._simulator.capacity
         while worlds.any():
             part = np.minimum(worlds, capacity // _MAX_CANDIDATES)
@@ -167,7 +170,15 @@ class Sampler:
         positions.sums[part] += simulator.sums(evaluator.values(params, rows))
 
     def _reply(self, params: Params, is_asked: bool) -> np.ndarray:
-        """Plays the replies, the network's too where it is asked; the movers' next decisions."""
+        """Plays the opponents' replies.
+
+        Args:
+          params: the network's parameters.
+          is_asked: whether the network is among the opponents.
+
+        Returns:
+          uint8 [U, 19], the movers' next decisions.
+        """
         simulator = self._simulator
         policies = None
         if is_asked:

@@ -19,10 +19,10 @@ from bb_sim.rules.observation import TURN_BYTE, checked_rows, legal_mask_of
 from bb_sim.search.endgame import are_endgames, endgame_values
 from bb_sim.search.simulator import EXACT_FROM
 
-# Simulations of one call of the simulator: a few hundred positions.
+# The number of simulations of one call of the simulator; those of a few hundred positions.
 DEFAULT_CAPACITY = 8 * BATCH_SIZES[0]
-# Threads share a batch out where each has this many positions or more; Python's own part of the
-# work, which they cannot share, makes further threads worth little.
+# Each thread takes at least so many positions. Python's own part of the work is not shared, which
+# makes more threads worth little.
 _POSITIONS_OF_THREAD = 64
 _MAX_THREADS = 8
 
@@ -30,8 +30,8 @@ _MAX_THREADS = 8
 class Search:
     """A search with a network.
 
-    What it finds for a position depends on the network, the row, the belief and the seed alone,
-    unless the budget is time: then a batch is searched by one thread.
+    The result for a position depends on the network, the row, the belief and the seed alone, unless
+    the budget is time. With a budget of time one thread searches a batch.
 
     Attributes:
       config: see `__init__`.
@@ -52,11 +52,12 @@ class Search:
 
         Args:
           network: from `build_network`.
-          config: the budget and the objective; its `opponent` is the matter of `Beliefs`.
-          capacity: simulations at once, on each thread.
-          policy_temperature: that makes the network's policy a softmax over objectives, from
-            `Policy.metadata`; without samples it then has a say beside the values.
-          threads: that share the positions of a batch; by default one for each core that this
+          config: the budget and the objective; `Beliefs` uses its `opponent`.
+          capacity: the number of simulations at once, on each thread.
+          policy_temperature: temperature of the softmax over objectives that the network's policy
+            was trained to be, from `Policy.metadata`; None if it was trained otherwise. A search
+            without samples averages such a policy with the values.
+          threads: the number of threads that share a batch; by default one for each core that this
             process may use, up to 8.
           evaluator_type: class of the evaluator of rows.
         """
@@ -87,14 +88,14 @@ class Search:
         """Searches positions.
 
         Args:
-          params: of the network; on the device, if many calls use them.
+          params: the network's parameters; on the device, if many calls use them.
           rows: uint8 [B, 19], the movers' observations; rows without a legal action are padding.
-          beliefs: float32 [B, M], shares of the opponent models, not all of them 0.
-          seeds: uint64 [B], of the worlds.
+          beliefs: float32 [B, M], weights of the opponent models, not all of them 0.
+          seeds: uint64 [B], seeds of the worlds.
           evaluate_forced: whether positions with a single legal action are evaluated too.
 
         Raises:
-          ValueError: arrays do not fit.
+          ValueError: an array has another shape or dtype.
         """
         legal = legal_mask_of(checked_rows("rows", rows))
         values = np.where(legal, np.float32(0), np.float32(-np.inf))
@@ -143,13 +144,13 @@ class Search:
     def _share_out(
         self, work: Callable[[Sampler, np.ndarray], None], positions: np.ndarray
     ) -> None:
-        """Does some work on positions, integers [B], in parts of their own for each thread."""
+        """Divides positions, integers [B], among the threads, which do the work."""
         threads = min(len(self._samplers), len(positions) // _POSITIONS_OF_THREAD)
         if threads < 2 or self._pool is None:
             if positions.size:
                 work(self._samplers[0], positions)
             return
-        # Strided: which positions cost more goes with where they lie.
+        # Strided, because neighbours in the batch tend to cost alike.
         parts = [positions[start::threads] for start in range(threads)]
         for _ in self._pool.map(work, self._samplers, parts):
             pass
@@ -159,9 +160,9 @@ class Search:
         return self.evaluator.policies(params, rows)
 
     def _depths(self, turns: np.ndarray) -> np.ndarray:
-        """Moves of the mover in simulations from these turns: int [B] -> int [B].
+        """The mover's moves in simulations from these turns: int [B] -> int [B].
 
-        One more than configured where that takes them to where results are exact.
+        One more than configured where that reaches turns whose results are exact.
         """
         needed = -(-(EXACT_FROM - turns) // 2)
         depth = self.config.depth

@@ -1,4 +1,4 @@
-"""What a searching player keeps of its games between two moves."""
+"""What a searching player remembers of its games between two moves."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 class SearchSession:
     """A searching player's part in a list of games.
 
-    G denotes games, B positions. Its moves depend on the seeds of the games and on what it has seen
-    of each.
+    G denotes games, B positions. The moves depend on the seeds of the games and on what the player
+    has seen of each.
     """
 
     def __init__(self, search: Search, params: Any, seeds: np.ndarray, controllers: np.ndarray):
         """Begins the games.
 
         Args:
-          search: the player's.
-          params: of its network.
-          seeds: uint64 [G], of the games.
+          search: the player's search.
+          params: the network's parameters.
+          seeds: uint64 [G], seeds of the games.
           controllers: uint8 [G, 2], who plays each seat, as in `bb_sim.Arena`.
         """
         from bb_jax.search import Beliefs
@@ -35,22 +35,22 @@ class SearchSession:
 
         self._search, self._params = search, params
         self._seeds = seeds
-        # Of seat s of game g at 2 g + s: who sits at the other side.
+        # Entry 2 g + s is the opponent of seat s of game g.
         others = controllers[:, ::-1].reshape(-1)
         models = np.where(others < EXTERNAL, others, NETWORK_MODEL)
         self._beliefs = Beliefs(search, params, models)
 
     def look(self, games: np.ndarray, rows: np.ndarray) -> SearchResult:
-        """Searches rows uint8 [B, 19] of games, integers [B]; what is played then is up to others.
+        """Searches rows uint8 [B, 19] of games, integers [B]. The caller decides what is played.
 
-        The decisions of a game come in their order; a game that begins again is a new one.
+        A game's decisions come in order; a game that begins again is a new game.
         """
         beliefs = self._beliefs.at(_seats(games, rows), rows)
         seeds = mixed_seeds(self._seeds[games], rows[:, TURN_BYTE])
         return self._search(self._params, rows, beliefs, seeds)
 
     def played(self, games: np.ndarray, rows: np.ndarray, actions: np.ndarray) -> None:
-        """Remembers the actions, uint8 [B], that were played in rows that were looked at."""
+        """Remembers the actions, uint8 [B], that were played in rows of `look`."""
         self._beliefs.played(_seats(games, rows), rows, actions)
 
     def decide(self, games: np.ndarray, rows: np.ndarray) -> np.ndarray:
