@@ -1,9 +1,9 @@
-"""How busy a GPU is kept: `python -m benchmarks.gpu`.
+"""Measures how busy a GPU is: `python -m benchmarks.gpu`.
 
-Four tables for a configuration (the large network's by default), in float32 and in bfloat16: whole
-iterations of the trainer with what their time goes into, inference by batch size, the update alone
-against the device's peak, and the memory that the compiled update needs. It runs on a CPU as well,
-with `--games 64 --rows 256,1024`, where what only a GPU has is "n/a".
+It prints four tables for a configuration (by default that of the large network), in float32 and in
+bfloat16: whole iterations of the trainer and the parts of their time, inference by batch size, the
+update alone against the device's peak, and the memory of the compiled update. It also runs on a
+CPU, with `--games 64 --rows 256,1024`; figures that only a GPU has are then "n/a".
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bb_sim.rules.engine import NUM_PLIES
+from bb_sim.rules.observation import OBSERVATION_SIZE, legal_mask_of
 from benchmarks.model_flops import forward_flops, peak_tflops, update_flops
 from benchmarks.trainer import WARM_UP, Case, measure
 from train.config import Config, ConfigError, load_config
-from train.metric_rows import Row
 
 PARTS = ("trainer", "inference", "update", "memory")
 DTYPES = ("float32", "bfloat16")
 _SAMPLE_MILLISECONDS = 200
-# Of a game, about: both seats of the self-play half, decided games stopped.
+# A rough mean, with both seats of the self-play half and decided games stopped.
 _POSITIONS_A_TRAJECTORY = 10
 
 
 class GpuSampler:
-    """Utilisation and memory of GPU 0 while it is entered, by nvidia-smi; nothing without one."""
+    """A context in which nvidia-smi samples the use and the memory of GPU 0, if there is one."""
 
     def __init__(self) -> None:
         self._samples: list[tuple[float, float, float]] = []
@@ -74,7 +75,7 @@ class GpuSampler:
             self._process.wait()
 
     def busy(self, begin: float, end: float) -> str:
-        """Mean utilisation between two times, in percent: time with any kernel running."""
+        """Mean utilisation between two times: the percentage of time with any kernel running."""
         inside = [busy for when, busy, _ in self._samples if begin <= when <= end]
         return f"{np.mean(inside):.0f} %" if inside else "n/a"
 
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--config", default="configs/iter0_to_600.yaml", metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--games", type=int, metavar="N", help="games an iteration, instead")
+    parser.add_argument(
+        "--games", type=int, metavar="N", help="games an iteration (default: the configuration's)"
+    )
     parser.add_argument("--iterations", type=int, default=8, help="measured (default: 8)")
     parser.add_argument(
         "--rows", default="1024,4096,16384,65536", help="batch sizes of the inference table"
@@ -127,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     console = Console(width=150)
     if "trainer" in parts:
-        # In processes of their own, and before this one takes the GPU.
+        # The trainer runs in processes of its own, before this process takes the GPU.
         console.print(_trainer_table(options, configs))
     if parts != ["trainer"]:
         from bb_jax.devices import select_devices
@@ -166,10 +169,10 @@ def _trainer_table(options: argparse.Namespace, configs: dict[str, Config]) -> T
     )  # fmt: skip
     for header in headers:
         table.add_column(header, justify="left" if header == "activations" else "right")
-    # Memory as it is needed, so that its peak says something.
+    # Memory is allocated as it is needed, so that its peak means something.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     for dtype, config in configs.items():
-        # Without early stopping all epochs are paid for.
+        # Without early stopping every update runs all epochs.
         overrides = (*_overrides(options, dtype), "ppo_config.target_kl=null")
         case = Case(dtype, options.config, overrides, options.iterations)
         with tempfile.TemporaryDirectory() as folder, GpuSampler() as sampler:
@@ -195,17 +198,13 @@ def _trainer_table(options: argparse.Namespace, configs: dict[str, Config]) -> T
     return table
 
 
-def _median(rows: list[Row], key: str) -> float:
-    return float(np.median([float(row[key] or 0) for row in rows]))
-
-
 # ---------------------------------------------------------------------------------------------
 # The device alone
 # ---------------------------------------------------------------------------------------------
 
 
 def _timed(call: Callable[[], object], seconds: float = 2.0) -> float:
-    """Seconds of a call, the median over some; the first, which compiles, does not count."""
+    """The median seconds of several calls; the first one, which compiles, does not count."""
     call()
     durations: list[float] = []
     while sum(durations) < seconds and len(durations) < 30:
@@ -219,7 +218,7 @@ def _random_rows(count: int) -> np.ndarray:
     """Observations uint8 [count, 19] from random games."""
     from bb_sim import GameBatch
 
-    batch = GameBatch(-(-count // 24))
+    batch = GameBatch(-(-count // NUM_PLIES))
     batch.reset(np.arange(batch.num_games, dtype=np.uint64))
     rows = []
     while not batch.terminal.all():
@@ -241,8 +240,8 @@ def _inference_table(configs: dict[str, Config], devices: Sequence[Any], sizes: 
         params = replicate(init_params(network, 0), devices)
         key = np.zeros(2, np.uint32)
         for size in sizes:
-            rows = np.resize(_random_rows(min(size, 4096)), (size, 19))
-            act = functools.partial(step, params, rows, key, 1.0, 24)
+            rows = np.resize(_random_rows(min(size, 4096)), (size, OBSERVATION_SIZE))
+            act = functools.partial(step, params, rows, key, 1.0, NUM_PLIES)
             seconds = _timed(functools.partial(_fetched, act))
             flops = size * forward_flops(config.network_config) / seconds
             table.add_row(
@@ -265,8 +264,7 @@ def _of_peak(flops: float, device: Any, dtype: str) -> str:
 
 
 def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
-    """The update, its state, a rollout of the usual size, and its compiled function."""
-
+    """The update, its state, trajectories of a usual number, and its compiled function."""
     import jax
 
     from bb_jax import Trajectories, build_network, init_state, make_update
@@ -286,26 +284,26 @@ def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any
         update = make_update(network, ppo, config.max_trajectories, devices)
     count, steps = int(1.5 * config.games_per_iteration), 12
     count = min(count, config.max_trajectories)
-    rows = np.resize(_random_rows(min(count * steps, 100_000)), (count, steps, 19))
-    legal = np.unpackbits(rows[..., 14:19], axis=-1, bitorder="little")[..., :33]
-    rollout = Trajectories(
+    rows = np.resize(_random_rows(min(count * steps, 100_000)), (count, steps, OBSERVATION_SIZE))
+    legal = legal_mask_of(rows)
+    trajectories = Trajectories(
         observations=rows,
         actions=legal.argmax(-1).astype(np.uint8),
         log_probs=-np.log(np.maximum(legal.sum(-1), 1)).astype(np.float32),
         lengths=np.full(count, _POSITIONS_A_TRAJECTORY, np.int32),
         rewards=np.ones((count, 2), np.float32),
     )
-    return update, init_state(network, 0), rollout, captured[0]
+    return update, init_state(network, 0), trajectories, captured[0]
 
 
-def _one_update(update: Any, box: list[Any], rollout: Any) -> None:
-    """Replaces the state in the box, which the update takes away."""
+def _one_update(update: Any, box: list[Any], trajectories: Any) -> None:
+    """Replaces the state in the box, which the update donates."""
     import jax
 
     from bb_jax import Hyper
 
-    hyper = Hyper(1e-4, 0.01, 1.0, 24)
-    box[0], metrics = update(box[0], rollout, hyper, np.zeros(2, np.uint32))
+    hyper = Hyper(1e-4, 0.01, 1.0, NUM_PLIES)
+    box[0], metrics = update(box[0], trajectories, hyper, np.zeros(2, np.uint32))
     jax.block_until_ready(metrics)
 
 
@@ -315,9 +313,9 @@ def _update_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
     for header in headers:
         table.add_column(header, justify="left" if header == "activations" else "right")
     for dtype, config in configs.items():
-        update, state, rollout, _ = _update_parts(config, devices)
-        seconds = _timed(functools.partial(_one_update, update, [state], rollout), 4.0)
-        positions = int(rollout.lengths.sum())
+        update, state, trajectories, _ = _update_parts(config, devices)
+        seconds = _timed(functools.partial(_one_update, update, [state], trajectories), 4.0)
+        positions = int(trajectories.lengths.sum())
         each = update_flops(config.network_config, config.ppo_config)
         table.add_row(
             dtype,
@@ -340,9 +338,9 @@ def _memory_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
     for header in ("activations", "arguments", "results", "shared", "temporary", "in all"):
         table.add_column(header, justify="left" if header == "activations" else "right")
     for dtype, config in configs.items():
-        _, state, rollout, compiled = _update_parts(config, devices)
+        _, state, trajectories, compiled = _update_parts(config, devices)
         parts = pad_trajectories(
-            rollout,
+            trajectories,
             config.max_trajectories,
             len(devices),
             afterstates=config.network_config.afterstates,

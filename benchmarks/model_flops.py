@@ -1,4 +1,4 @@
-"""What an update costs by arithmetic, and what a device could do at most."""
+"""The floating-point operations of an update, and the peak rates of devices."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from bb_jax import features
 from bb_jax.config import NetworkConfig, PPOConfig
 from bb_sim.rules.engine import HAND_SIZE, NUM_ACTIONS, QUEUE_SIZE
 
-# Dense products without sparsity, in TFLOP/s, from NVIDIA's data sheets (SXM versions): bfloat16,
-# and TF32, which XLA uses for float32 products on these devices.
+# Dense products without sparsity, in TFLOP/s, from NVIDIA's data sheets (SXM versions). The float32
+# column is TF32, which XLA uses for float32 products on these devices.
 PEAK_TFLOPS = {
     "H200": {"bfloat16": 989.0, "float32": 494.0},
     "H100": {"bfloat16": 989.0, "float32": 494.0},
@@ -20,10 +20,11 @@ PEAK_TFLOPS = {
 
 
 def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
-    """Floating-point operations (a multiplication and an addition count as two) of one position.
+    """Floating-point operations of one position; a multiply-add counts as two.
 
-    Products of matrices alone: they are all but a few percent. A transformer has one token for the
-    context, one for each place of the queue and of the hand; in its last layer only the first asks.
+    Only products of matrices are counted, which leaves out a few percent. A transformer has one
+    token for the context and one for each place of the queue and of the hand. In its last layer
+    only the first token has a query.
     """
     torsos = 2 if config.separate_policy else 1
     if config.kind == "mlp":
@@ -34,28 +35,28 @@ def forward_flops(config: NetworkConfig, scoring: str = "points") -> float:
         return float(torsos * flops)
     width, tokens = config.hidden_dim, 1 + QUEUE_SIZE + HAND_SIZE
 
-    def layer(asking: int) -> int:
-        query_and_mix = asking * 2 * 2 * width * width
+    def layer(queries: int) -> int:
+        query_and_mix = queries * 2 * 2 * width * width
         key_and_value = tokens * 2 * 2 * width * width
-        attention = asking * 2 * 2 * tokens * width
-        feed_forward = asking * 2 * 2 * 4 * width * width
+        attention = queries * 2 * 2 * tokens * width
+        feed_forward = queries * 2 * 2 * 4 * width * width
         return query_and_mix + key_and_value + attention + feed_forward
 
     return float(torsos * ((config.num_layers - 1) * layer(tokens) + layer(1)))
 
 
 def update_flops(network: NetworkConfig, ppo: PPOConfig) -> float:
-    """Operations that an iteration's update spends on one position, all epochs run.
+    """Floating-point operations of an iteration's update on one position, over all epochs.
 
-    The proximal pass is a forward pass; a step of an epoch is a forward pass and a backward pass of
-    twice its cost, and with dropout a forward pass more, for the divergence without it.
+    The proximal pass is a forward pass. A gradient step is a forward pass and a backward pass of
+    twice its cost. With dropout it takes one more forward pass, for the divergence without dropout.
     """
     passes = 1 + ppo.ppo_epochs * (4 if network.dropout else 3)
     return passes * forward_flops(network)
 
 
 def peak_tflops(device_kind: str, dtype: str) -> float | None:
-    """The device's peak for products in a type; None where it is not in the table."""
+    """The device's peak rate for products in a type, in TFLOP/s; None if it is not known."""
     for name, peaks in PEAK_TFLOPS.items():
         if name in device_kind.replace("-", " ").split() or name in device_kind:
             return peaks[dtype]

@@ -1,8 +1,7 @@
-"""How long a search takes: `python -m benchmarks.search [--checkpoint RUN[@STEP]]`.
+"""Measures how long a search takes: `python -m benchmarks.search [--checkpoint RUN[@STEP]]`.
 
-The positions are those of a first mover that plays at random against the ten named opponents, where
-it has a choice. The network is the checkpoint's, or an untrained one of the quickstart's size. On a
-single core:
+The positions are choices of a first mover that plays at random against the ten named opponents. The
+network is the checkpoint's, or an untrained one of the quickstart's size. On a single core:
 
     XLA_FLAGS=--xla_cpu_multi_thread_eigen=false taskset -c 0 python -m benchmarks.search
 """
@@ -44,13 +43,13 @@ SEARCHES = (
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds a move.
+    """Milliseconds of processor time a move.
 
     Attributes:
-      batch: in batches of all positions, of the processor.
-      network: what the network takes of that.
-      alone: one position a call, of the processor.
-      slowest: the slowest of these calls, of the processor.
+      batch: with all positions in one batch.
+      network: the network's part of `batch`.
+      alone: with one position a call.
+      slowest: the slowest of these calls.
     """
 
     batch: float
@@ -60,7 +59,7 @@ class Timing:
 
 
 class _TimedEvaluator(RowEvaluator):
-    """Notes the processor time that the network takes."""
+    """Sums up the processor time that the network takes."""
 
     seconds = 0.0
 
@@ -95,7 +94,7 @@ def positions(games: int) -> np.ndarray:
 
 
 def measure(network: Network, params: Params, text: str, rows: np.ndarray, singles: int) -> Timing:
-    """Times a search of rows uint8 [B, 19], and of so many of them alone."""
+    """Times a search of rows uint8 [B, 19] in a batch, and of the first `singles` rows alone."""
     config = parse_search(text)
     search = Search(network, config, threads=1, evaluator_type=_TimedEvaluator)
     beliefs = np.full((len(rows), NUM_MODELS), 1 / NUM_MODELS, np.float32)
@@ -105,7 +104,7 @@ def measure(network: Network, params: Params, text: str, rows: np.ndarray, singl
     seeds = np.arange(len(rows), dtype=np.uint64)
 
     def play(part: slice) -> float:
-        """Seconds of the processor."""
+        """Seconds of processor time."""
         begun = time.process_time()
         search(params, rows[part], beliefs[part], seeds[part])
         return time.process_time() - begun
