@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bb_jax.networks.afterstates import MAX_AFTERSTATES
 from bb_jax.networks.network import Params
 from bb_jax.search import halving
 from bb_jax.search.config import SearchConfig
@@ -18,7 +19,6 @@ from bb_sim.search.simulator import NETWORK_MODEL, Simulator
 
 # The number of simulations between two looks at the clock.
 _TIMED_SIMULATIONS = 2048
-_MAX_CANDIDATES = 15
 
 
 class SearchResult(NamedTuple):
@@ -138,7 +138,7 @@ class Sampler:
         """Plays more worlds of each position, `worlds` (int32 [B]) of them."""
         capacity = self._simulator.capacity
         while worlds.any():
-            part = np.minimum(worlds, capacity // _MAX_CANDIDATES)
+            part = np.minimum(worlds, capacity // MAX_AFTERSTATES)
             ends = np.cumsum(positions.counts * part.astype(np.int64))
             start = 0
             while start < len(part):
