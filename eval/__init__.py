@@ -1,7 +1,8 @@
 """Evaluation: matches, the statistics of their results, and reports.
 
-The wings, each of which imports only those before it: `runs` knows the files of a run's folder,
-`matches` plays, `statistics` compares and rates, `report` shows. The commands on top are
-`eval.main`, `eval.tournament`, `eval.backfill` and `eval.report`. Nothing is imported here, so that
-a worker process can import `eval.matches.agents` without JAX.
+Wings, each of which imports only those before it: `runs` knows the files in a run's folder,
+`matches` plays, `statistics` compares and rates, `report` draws a run's curves. `pictures` draws
+the documentation's positions. The modules beside the wings are commands (`eval.main`,
+`eval.tournament`, `eval.backfill`) and what they share: parsers, printing and tables. Nothing is
+imported here: worker processes import `eval.matches.agents` and must not load JAX.
 """

@@ -1,8 +1,7 @@
 """Completes a run's manifest: python -m eval.backfill RUN [--games N].
 
-Every policy of the run whose entry is missing or failed, or was made with other parameters, plays
-the ten named opponents. What is done is stored step by step, so that a backfill that was stopped
-goes on where it was.
+A policy plays the ten named opponents if its entry is missing, has failed, or is about other
+parameters. Results are stored as they come in, so the same command resumes a stopped backfill.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ _PARTIAL = ".backfill.partial"
 def _parser() -> Parser:
     parser = Parser(
         prog="python -m eval.backfill",
-        description="Evaluates the policies of a run that its manifest lacks.",
+        description="Evaluates those policies of a run that its manifest has no results of.",
     )
-    parser.add_argument("run", metavar="RUN", help="a run folder, or its name under checkpoints/")
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name under checkpoints/")
     parser.add_games("games against each of the ten")
     parser.add_argument(
         "--all",
         action="store_true",
-        help="also evaluate again what was evaluated over fewer games or opponents",
+        help="also repeat evaluations of fewer games or fewer opponents",
     )
     parser.add_seed()
     parser.add_device()
@@ -55,7 +54,7 @@ def _parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; its exit code is 1 where an evaluation failed."""
+    """Runs the command line; the exit code is 1 if an evaluation failed."""
     options = _parser().parse_args(arguments)
     return run_command(lambda: _run(options))
 
@@ -70,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     dropped = update_manifest(run)
     if dropped:
         steps = ", ".join(map(str, dropped))
-        show(f"dropped, because their policies are no longer kept: {steps}")
+        show(f"dropped, because the policies are no longer kept: {steps}")
     start_jax(options.device)
     done = [
         backfill_step(run, step, options.games, options.seed, again=options.all)
@@ -82,17 +81,17 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def backfill_step(run: Path, step: int, games: int, seed: int, *, again: bool) -> bool | None:
-    """Evaluates the policy of a step if its entry needs it, and says so.
+    """Evaluates the policy of a step if its entry needs it, and prints the outcome.
 
     Args:
-      run: its folder.
-      step: of a policy that is or was there.
-      games: against each of the ten named opponents, even.
-      seed: of the deals.
+      run: the run's folder.
+      step: the policy's step; the policy may be gone by now.
+      games: games against each of the ten named opponents, even.
+      seed: the seed of the deals.
       again: whether to replace a complete entry of fewer games or opponents.
 
     Returns:
-      Whether it was completed; None where there was nothing to do.
+      Whether the entry was completed; None if there was nothing to do.
 
     Raises:
       EvaluationError: the manifest cannot be written.

@@ -1,9 +1,9 @@
 """The ladder of a run: Elo of its checkpoints, each against its predecessors.
 
-`ladder.json` in the run's folder keeps every match. A checkpoint that is new meets the named
-opponents, whose fixed ratings tie the ladder to the scale of all others (games that the manifest
-has already are taken from there), and the checkpoints before it; what was played is not played
-again. Matches of checkpoints that are no longer kept stay, and so do their ratings.
+`ladder.json` in the run's folder keeps every match, and no match is played twice. A new checkpoint
+meets the checkpoints before it and the named opponents, whose fixed ratings put all ladders on one
+scale. Games against these that the manifest has already are taken from there. A checkpoint that the
+run no longer keeps stays on the ladder, with its matches and its rating.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from eval.statistics.ratings import Ratings, fit_ratings
 from eval.statistics.reference import named_ratings
 from eval.text_table import plain_text, text_table
 
-# Checkpoints before it that each one meets.
+# Each checkpoint meets so many of those before it.
 PREDECESSORS = 3
 
 _VERSION = 1
@@ -48,10 +48,9 @@ class Ladder:
     """What is known about the checkpoints of a run.
 
     Attributes:
-      scoring: of all games.
-      hashes: of each checkpoint's parameters, by step.
-      matches: results whose `player` and, among checkpoints, `opponent` are named by
-        `policy_name`.
+      scoring: the scoring of all games.
+      hashes: the hash of each checkpoint's parameters, by step.
+      matches: results; `policy_name` names the checkpoints in them.
     """
 
     scoring: str
@@ -64,7 +63,7 @@ class Ladder:
         return sorted(self.hashes)
 
     def opponents_of(self, step: int) -> set[str]:
-        """Whom a checkpoint has met as the later one."""
+        """Names of those whom a checkpoint has met as the later of the two."""
         return {match.opponent for match in self.matches if match.player == policy_name(step)}
 
     def forget(self, step: int) -> None:
@@ -74,7 +73,7 @@ class Ladder:
         self.matches = [m for m in self.matches if name not in (m.player, m.opponent)]
 
     def ratings(self) -> Ratings:
-        """Elo of all checkpoints, the named opponents being the anchors."""
+        """Elo of all checkpoints, with the named opponents as anchors."""
         return fit_ratings(self.matches, named_ratings(self.scoring))
 
 
@@ -90,8 +89,8 @@ def complete_ladder(reference: str, games: int, seed: int) -> tuple[dict[str, An
       What is stored, and a text that shows it.
 
     Raises:
-      EvaluationError: there is no such run, it keeps no policies, one is damaged, or its folder
-        cannot be written to.
+      EvaluationError: the run keeps no policies, or its ladder cannot be read or written.
+      bb_jax.CheckpointError: there is no such run, or a policy is damaged.
     """
     run = find_run(reference)
     files = policy_files(run)
@@ -106,7 +105,7 @@ def complete_ladder(reference: str, games: int, seed: int) -> tuple[dict[str, An
 
 
 def climb(run: Path, games: int, seed: int) -> tuple[Ladder, int]:
-    """Plays the matches that a run's ladder lacks and stores each checkpoint's as it is done.
+    """Plays the matches that a run's ladder lacks, and stores them checkpoint by checkpoint.
 
     Returns:
       The ladder and the number of games played.
@@ -158,7 +157,7 @@ def climb(run: Path, games: int, seed: int) -> tuple[Ladder, int]:
 
 
 def _known_results(entry: Entry | None, policy_hash: str, met: set[str]) -> list[MatchResult]:
-    """What the manifest knows of a checkpoint against named opponents, if it has met none yet."""
+    """The manifest's results against named opponents, for a checkpoint that has met none yet."""
     if entry is None or entry.status != COMPLETE or entry.hash != policy_hash:
         return []
     if met & set(OPPONENTS):
@@ -167,7 +166,7 @@ def _known_results(entry: Entry | None, policy_hash: str, met: set[str]) -> list
 
 
 def _missing_opponents(ladder: Ladder, step: int, kept: Sequence[int]) -> list[str | int]:
-    """Named opponents and steps that a checkpoint has still to meet."""
+    """Names of opponents, and steps of checkpoints, that a checkpoint has still to meet."""
     met = ladder.opponents_of(step)
     missing: list[str | int] = [] if met & set(OPPONENTS) else list(OPPONENTS)
     before = [other for other in ladder.steps if other < step and policy_name(other) in met]
@@ -178,15 +177,15 @@ def _missing_opponents(ladder: Ladder, step: int, kept: Sequence[int]) -> list[s
 
 
 def _stream(player: str, opponent: str) -> str:
-    """Against named opponents the deals of every evaluation; among checkpoints the pair's own."""
+    """The stream of a match: every evaluation's against named opponents, else the pair's own."""
     return opponent if opponent in OPPONENTS else pair_stream(player, opponent)
 
 
 def read_ladder(run: Path) -> Ladder | None:
-    """The ladder of a run; None where there is none.
+    """The ladder of a run; None if it has none.
 
     Raises:
-      EvaluationError: the file cannot be read or is no ladder.
+      EvaluationError: the file cannot be read, or it is not a ladder.
     """
     path = run / LADDER
     content = read_object(path, EvaluationError)
@@ -207,7 +206,7 @@ def read_ladder(run: Path) -> Ladder | None:
 
 
 def _store(run: Path, ladder: Ladder) -> dict[str, Any]:
-    """Writes the ladder, and each kept checkpoint's place on it into the manifest."""
+    """Writes the ladder, and enters each checkpoint's place on it in the manifest."""
     ratings = ladder.ratings()
     steps = {policy_name(step): step for step in ladder.steps}
     content = {
@@ -244,7 +243,7 @@ def _matches_of(ladder: Ladder, step: int) -> list[MatchResult]:
 
 
 def _place(ladder: Ladder, ratings: Ratings, step: int) -> dict[str, Any]:
-    """Rating of a checkpoint, and how likely it is stronger than the one before it."""
+    """A checkpoint's rating, and the likelihood that it is stronger than the one before it."""
     name = policy_name(step)
     before = [other for other in ladder.steps if other < step]
     return {

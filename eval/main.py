@@ -1,7 +1,7 @@
 """Win rates of checkpoints: python -m eval.main --checkpoint RUN[@STEP] [--json FILE].
 
-With `--against`, or `--checkpoint` or `--search` given several times, all of them play the same
-deals, and the first is compared with each other one deal by deal.
+Several players can be given, with `--against` or by repeating `--checkpoint` or `--search`. They
+all play the same deals, and the first is compared with each of the others deal by deal.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _parser() -> Parser:
         required=True,
         action="append",
         metavar="RUN[@STEP]",
-        help="a run folder, or its name under checkpoints/; the newest step by default; given "
+        help="a run's folder, or its name under checkpoints/; the newest step by default; if given "
         "several times, the first is compared with the others",
     )
     parser.add_argument(
@@ -74,7 +74,7 @@ def _parser() -> Parser:
         nargs="+",
         default=[],
         metavar="RUN[@STEP]",
-        help="further checkpoints, with which the first is compared deal by deal",
+        help="further checkpoints to compare the first with, deal by deal",
     )
     parser.add_argument(
         "--opponents",
@@ -88,8 +88,8 @@ def _parser() -> Parser:
         action="append",
         metavar="TEXT",
         help="let the checkpoints search with samples=N or milliseconds=T a move, and what they "
-        "know of the opponent: samples=200,opponent=unknown or samples=200,opponent=known; given "
-        "several times (none is no search), the first is compared with the others",
+        "know of the opponent: samples=200,opponent=unknown or samples=200,opponent=known; "
+        "if given several times, the first is compared with the others; none is no search",
     )
     add_match_options(parser, games="games against each opponent")
     return parser
@@ -148,12 +148,12 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 def _check_options(options: argparse.Namespace) -> list[SearchConfig | None]:
-    """Refuses what cannot be; the searches that are asked for."""
+    """Checks the options; returns the searches that they ask for."""
     check_match_options(options)
     if options.search is None:
         return [None]
     if options.temperature is not None:
-        raise EvaluationError("--search plays the best action: leave --temperature away")
+        raise EvaluationError("--search plays the best action: leave out --temperature")
     try:
         return [None if text == "none" else parse_search(text) for text in options.search]
     except ValueError as error:
@@ -198,7 +198,7 @@ def _report(
     for rows in comparisons:
         parts.append(
             f"{rows[0].player} minus {rows[0].other}, deal by deal\n\n{render_comparisons(rows)}\n"
-            "variance: of the difference of the win rates, that of independent games being 1"
+            "variance: of the difference of the win rates; 1 is the variance of independent games"
         )
     found = command.games_found
     played = sum(result.games for one in evaluated for result in one.results) - found
@@ -218,7 +218,7 @@ def _how_chosen(one: _Evaluated, temperature: float | None) -> str:
 
 
 def _swap_effect(evaluated: Sequence[_Evaluated]) -> str:
-    """What playing every deal from both seats did to the variance of the win rates."""
+    """A line on how playing every deal from both seats changed the win rates' variance."""
     ratios = [swap_variance_ratio(result) for one in evaluated for result in one.results]
     known = [ratio for ratio in ratios if ratio is not None]
     if not known:

@@ -15,7 +15,7 @@ _NORMAL_95 = 1.959964
 def render_ratings(
     ratings: Ratings, results: Sequence[HeadToHead], width: int = TABLE_WIDTH
 ) -> str:
-    """The ranking: Elo with its 95 % interval, games, score, draws, and how sure each place is."""
+    """The ranking: Elo with its 95 % interval, games, wins, draws, and how sure each place is."""
     table = text_table()
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("player", overflow="fold", max_width=_NAME_WIDTH)
@@ -42,7 +42,7 @@ def render_ratings(
 def render_cross_table(
     ranking: Sequence[str], results: Sequence[HeadToHead], width: int = TABLE_WIDTH
 ) -> str:
-    """Win rates in percent, the row's player against the column's; folded where it is too wide."""
+    """Win rates in percent, the row's player against the column's; folded if it is too wide."""
     rates = _win_rates(results)
     names = min(_NAME_WIDTH, max(map(len, ranking), default=0)) + 5
     cell = max((len(_percent(rate)) for rate in rates.values()), default=0)

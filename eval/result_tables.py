@@ -11,7 +11,7 @@ from eval.text_table import TABLE_WIDTH, plain_text, text_table
 
 
 def results_table(results: Sequence[MatchResult], scoring: str = "points") -> Table:
-    """A rich table, one row an opponent; the public baseline only where it is comparable."""
+    """A table with one row an opponent; it has the public baseline where that is comparable."""
     with_baseline = scoring == "points" and any(r.opponent in PUBLIC_BASELINE for r in results)
     table = text_table()
     table.add_column("opponent", overflow="fold", max_width=17 if with_baseline else 24)
@@ -38,7 +38,7 @@ def results_table(results: Sequence[MatchResult], scoring: str = "points") -> Ta
 
 
 def _compared_with_baseline(result: MatchResult) -> str:
-    """The public figure behind the sign that relates the win rate to it, as in "> 93.4"."""
+    """How the win rate compares with the public one, such as "> 93.4"."""
     baseline = PUBLIC_BASELINE.get(result.opponent)
     if baseline is None:
         return ""
@@ -48,7 +48,7 @@ def _compared_with_baseline(result: MatchResult) -> str:
 def render_results(
     results: Sequence[MatchResult], scoring: str = "points", width: int = TABLE_WIDTH
 ) -> str:
-    """The table as plain text, and a line that says how many public figures are beaten."""
+    """The table as plain text, and a line that counts the public win rates that are beaten."""
     lines = [plain_text(results_table(results, scoring), width)]
     compared = [beats_baseline(result) for result in results if scoring == "points"]
     known = [beaten for beaten in compared if beaten is not None]
@@ -58,7 +58,7 @@ def render_results(
 
 
 def render_comparisons(comparisons: Sequence[Comparison], width: int = TABLE_WIDTH) -> str:
-    """One player minus another, as plain text, one row an opponent."""
+    """The results of one player minus those of another, one row an opponent."""
     table = text_table()
     table.add_column("opponent", overflow="fold", max_width=24)
     for header in ("win %", "95 % interval", "margin", "95 % interval", "variance"):

@@ -44,14 +44,14 @@ def play_round_robin(
     partial: PartialResults | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
-    """Everybody against everybody else, each pair over deals of its own, from both seats.
+    """Plays everybody against everybody else, each pair over its own deals, from both seats.
 
     Args:
-      players: with different names.
-      games: of each pair, even.
-      seed: of the deals.
+      players: players with different names.
+      games: games of each pair, even.
+      seed: the seed of the deals.
       scoring: "points" or "animals".
-      partial: where unfinished results are kept, if anywhere.
+      partial: keeps unfinished results; None keeps nothing.
       on_progress: called with (games finished, games in all).
 
     Raises:
@@ -70,7 +70,7 @@ def play_round_robin(
 
 
 def rate(results: Sequence[MatchResult], anchor: str | None = None) -> Ratings:
-    """Ratings with one anchor at 0: the one given, else `random`, else the first player."""
+    """Ratings in which one player is 0: the given anchor, else `random`, else the first player."""
     if anchor is None:
         names = [name for result in results for name in (result.player, result.opponent)]
         anchor = ANCHOR if ANCHOR in names else names[0]
@@ -104,7 +104,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--scoring",
         choices=SCORINGS,
-        help="default: that of the checkpoints, or points where there are none",
+        help="default: the checkpoints' own; points if there are no checkpoints",
     )
     return parser
 
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.ladder is None:
         return _tournament(options, arguments)
     if options.players or options.anchor or options.scoring or options.temperature:
-        raise EvaluationError("--ladder takes a run and neither players nor how they play")
+        raise EvaluationError("--ladder takes a run; players and how they play cannot be given")
     from eval.ladder import complete_ladder
 
     start_jax(options.device)
@@ -164,7 +164,7 @@ def _tournament(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 def _make_players(names: Sequence[str], temperature: float | None, device: str) -> list[Player]:
-    """The players; JAX is left alone where nobody needs it."""
+    """The players; JAX is started only if one of them needs it."""
     try:
         return [NamedPlayer(name) for name in names]
     except EvaluationError:

@@ -16,12 +16,12 @@ _SPECIFICATION = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)
 class Agent(Protocol):
     """A player written in Python.
 
-    An agent sees `state.seen_by(player)`, hidden cards removed, unless it has an attribute
-    `sees_all` that is true.
+    An agent is given `state.seen_by(player)`, without hidden cards. With a true attribute
+    `sees_all` it is given the whole state.
     """
 
     def select_action(self, state: State, legal_actions: Sequence[Action]) -> Action:
-        """One of `legal_actions`, for the player `state.to_move`."""
+        """Chooses one of `legal_actions` for the player `state.to_move`."""
         ...
 
 
@@ -31,11 +31,11 @@ def is_agent_specification(text: str) -> bool:
 
 
 def load_agent(specification: str) -> Agent:
-    """Imports a class given as "package.module:Class" and makes an agent of it.
+    """Imports a class given as "package.module:Class" and makes an instance.
 
     Raises:
-      EvaluationError: there is no such module or class, it cannot be made without arguments, or it
-        has no `select_action`.
+      EvaluationError: there is no such module or class, the class needs arguments, or it has no
+        `select_action`.
     """
     match = _SPECIFICATION.fullmatch(specification)
     if match is None:
@@ -66,7 +66,7 @@ def select_action_id(name: str, agent: Agent, state: State) -> int:
     """Asks an agent for its action in the complete `state` and checks the answer.
 
     Raises:
-      EvaluationError: the agent raised, or returned something that is not a legal action.
+      EvaluationError: the agent raised an error, or did not return a legal action.
     """
     seen = state if getattr(agent, "sees_all", False) else state.seen_by(state.to_move)
     legal = legal_actions(seen)
@@ -89,7 +89,7 @@ def select_action_id(name: str, agent: Agent, state: State) -> int:
 
 
 def _describe(error: Exception) -> str:
-    """Kind, text and place of an error, in one line."""
+    """An error's kind, text and place in one line."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}; {frame.filename}, line {frame.lineno}"

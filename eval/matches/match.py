@@ -1,4 +1,4 @@
-"""Matches over shared deals: every deal is played from both seats, by all players alike."""
+"""Matches over shared deals: all players get the same deals, each from both seats."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ OnProgress = Callable[[int, int], None]
 class MatchResult:
     """What one player achieved against one opponent.
 
-    D denotes deals; each was played twice, column 0 with the player moving first, column 1 second.
+    D denotes deals. Each was played twice: in column 0 the player moves first, in column 1 second.
 
     Attributes:
       player, opponent: names.
       games: 2 D.
-      wins, draws, losses: of the player.
+      wins, draws, losses: the player's games by their outcome.
       win_rate: wins / games; a draw is not a win.
       ci95: 95 % Wilson interval of the win rate (Wilson 1927), as fractions.
-      mean_margin: mean of own minus other, in the units of the scoring.
-      margins: int8 [D, 2], own minus other.
-      outcomes: int8 [D, 2], +1, 0 or -1 for the player. Results against the same opponent with the
-        same seed have the same deals, row by row, so that players can be compared deal by deal. A
-        result read from JSON has no rows.
+      mean_margin: mean of the player's score minus the opponent's, in the scoring's units.
+      margins: int8 [D, 2], the player's score minus the opponent's.
+      outcomes: int8 [D, 2], +1, 0 or -1 for the player. Row i is the same deal in all results with
+        the same opponent and seed, so players can be compared deal by deal. D is 0 in results that
+        were read from JSON.
     """
 
     player: str
@@ -69,7 +69,7 @@ class MatchResult:
     def from_deals(
         cls, player: str, opponent: str, margins: np.ndarray, outcomes: np.ndarray
     ) -> MatchResult:
-        """Counts margins and outcomes, both int8 [D, 2] from the player's side, D >= 1."""
+        """The result from margins and outcomes, both int8 [D, 2] from the player's side, D >= 1."""
         games = outcomes.size
         wins = int(np.count_nonzero(outcomes > 0))
         draws = int(np.count_nonzero(outcomes == 0))
@@ -102,7 +102,7 @@ class MatchResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], player: str = "policy") -> MatchResult:
-        """What `as_json` gave, without the deals.
+        """The result whose `as_json` is `data`, without its deals.
 
         Raises:
           EvaluationError: a value is missing.
@@ -135,7 +135,7 @@ def wilson_interval(wins: int, games: int) -> tuple[float, float]:
 
 
 def check_games(games: int, name: str = "the number of games") -> None:
-    """Raises EvaluationError unless `games`, called `name`, can be played from both seats."""
+    """Raises EvaluationError, which calls them `name`, unless the games are even and at least 2."""
     if games < 2 or games % 2:
         raise EvaluationError(
             f"{name} must be even, because each deal is played from both seats, and at least 2, "
@@ -165,18 +165,18 @@ def evaluate(
     name: str = "policy",
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
-    """One policy against each opponent, over deals that depend on the seed and the opponent.
+    """Plays one policy against each opponent, over deals that depend on seed and opponent alone.
 
     Args:
       policy: a policy function (observations uint8 [B, 19] -> action ids uint8 [B]), a bb_jax
         Policy (which plays greedily), or a Player.
       opponents: texts as in `make_player`, or Players.
       games: games against each opponent; even, because each deal is played from both seats.
-      seed: of the deals; the same seed gives the same deals to every policy.
+      seed: the seed of the deals; the same seed gives the same deals to every policy.
       scoring: "points" or "animals".
       name: what errors call the policy.
-      on_progress: called with (games finished, games in all) between forward passes; what it raises
-        ends the evaluation.
+      on_progress: called with (games finished, games in all) between forward passes; an error that
+        it raises ends the evaluation.
 
     Returns:
       One result an opponent, in their order.
@@ -201,7 +201,7 @@ def play_matches(
     slots: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
-    """Every player against every opponent: results by player, then by opponent."""
+    """Plays every player against every opponent; results by player, then by opponent."""
     pairings = [(player, opponent) for player in players for opponent in opponents]
     return play_pairings(pairings, games, seed, scoring, slots=slots, on_progress=on_progress)
 
@@ -219,28 +219,28 @@ def play_pairings(
 ) -> list[MatchResult]:
     """Plays N games of every pairing: N / 2 deals, each from both seats.
 
-    All games share one arena. The policy with most games waiting answers next, so that its forward
-    passes are full; which games share a pass depends on the games alone.
+    All games share one arena. The policy that most games wait for answers next, so that forward
+    passes are full. Which games share a pass depends on the games alone.
 
     Args:
-      pairings: (player, opponent) P times.
+      pairings: P pairs (player, opponent).
       games: N, even.
-      seed: of the deals; the two games of a deal also share the random stream of the named
-        opponents.
+      seed: the seed of the deals. The two games of a deal also share the named opponents' random
+        stream.
       scoring: "points" or "animals".
-      streams: P times; pairings of the same stream play the same deals. By default the opponents'
-        names: players who meet the same opponent share its deals, and results against different
-        opponents are independent.
+      streams: P names; pairings of the same stream play the same deals. The default is the
+        opponents' names: players who meet the same opponent share its deals, and results against
+        different opponents are independent.
       first_deal: number of deals to skip, so that a match can be played in parts.
-      slots: games in progress at once; chosen from the number of games where it is None.
+      slots: games in progress at once; None chooses by the number of games.
       on_progress: called with (games finished, games in all) between forward passes.
 
     Returns:
       P results, from the first player's side.
 
     Raises:
-      EvaluationError: N is odd or below 2, the seed is negative, there are more policies and agents
-        than an arena takes, or a policy or agent returned an illegal action.
+      EvaluationError: N is odd or below 2, the seed is negative, an arena cannot take so many
+        policies and agents, or one of them returned an illegal action.
     """
     check_games(games)
     total = games * len(pairings)
@@ -269,11 +269,11 @@ def play_pairings(
     while arena.pending:
         _answer_waiting(arena, external, sessions, game_seeds)
         if on_progress is not None:
-            # Games begin in order, and one that has begun is over unless it waits in a slot.
+            # Games begin in order. A game that has begun is over unless it waits in a slot.
             begun = max(begun, int(arena.games.max()) + 1) if arena.pending else total
             on_progress(begun - arena.pending, total)
 
-    # Seat 0's view becomes the player's: in the second game of a deal it sits in seat 1.
+    # From seat 0's side to the player's, who has seat 1 in the second game of a deal.
     own = np.array([1, -1], np.int8)
     margins = (arena.margins.reshape(shape) * own).swapaxes(0, 1).copy()
     outcomes = (arena.outcomes.reshape(shape) * own).swapaxes(0, 1).copy()
@@ -305,7 +305,7 @@ def _seat_players(
 
 
 def _choose_slots(total: int) -> int:
-    """A power of two from 64 (rounding of a forward pass is steady from there) to 4096."""
+    """A power of two from 64 to 4096; from 64 rows on a forward pass always rounds alike."""
     return int(np.clip(1 << (total - 1).bit_length(), MIN_SLOTS, MAX_SLOTS))
 
 
@@ -315,7 +315,7 @@ def _answer_waiting(
     sessions: Mapping[SearchPlayer, SearchSession],
     seeds: np.ndarray,
 ) -> None:
-    """Lets the external player with most decisions waiting take them; the others go on waiting."""
+    """Takes the decisions of the external player whom most games wait for."""
     deciders = arena.deciders
     counts = np.bincount(deciders, minlength=NO_DECISION + 1)[:NO_DECISION]
     k = int(counts.argmax())
@@ -335,7 +335,7 @@ def _answer_waiting(
             uniforms = _uniforms(seeds[arena.games[rows]], observations[:, _TURN_BYTE])
         chosen = decide(player, observations, uniforms)
     actions = np.full(arena.num_slots, NO_ACTION, np.uint8)
-    # Out of range stays out of range: neither wrapped around nor taken for NO_ACTION.
+    # An id that is out of range must neither wrap around nor become NO_ACTION.
     actions[rows] = np.where((chosen < 0) | (chosen >= NO_ACTION), NO_ACTION - 1, chosen)
     try:
         arena.step(actions)
@@ -346,7 +346,7 @@ def _answer_waiting(
 def _uniforms(seeds: np.ndarray, turns: np.ndarray) -> np.ndarray:
     """float32 [B] in (0, 1), from uint64 [B] game seeds and uint8 [B] turns alone.
 
-    22 bits, centred, so that neither 0 nor 1 occurs and every value is exact in single precision.
+    They have 22 bits and are centred: 0 and 1 never occur, and single precision holds every value.
     """
     bits = (mixed_seeds(seeds, turns) >> np.uint64(42)).astype(np.float32)
     return (bits + np.float32(0.5)) / np.float32(1 << 22)

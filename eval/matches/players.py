@@ -1,4 +1,4 @@
-"""Who can sit at a table: named opponents, policies in batches, and Python agents."""
+"""Players: named opponents, policies, searches and Python agents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_BATCH_SIZE = 1024
 
 @dataclass(frozen=True)
 class NamedPlayer:
-    """One of the named opponents, played inside the simulator."""
+    """A named opponent, which the simulator itself plays."""
 
     name: str
 
@@ -43,12 +43,12 @@ class PolicyPlayer:
 
     Attributes:
       name: what tables and errors call it.
-      act: observations uint8 [B, 19] -> action ids uint8 [B]; with `samples`, it is called with
-        uniforms float32 [B] in (0, 1) as its second argument. B varies from call to call.
+      act: observations uint8 [B, 19] -> action ids uint8 [B]. With `samples`, its second argument
+        is uniforms float32 [B] in (0, 1). B varies from call to call.
       samples: whether the policy draws its actions. Its uniforms depend on the deal and the turn
-        alone, so that its games are the same in batches of any size.
-      identity: tells apart policies that would play differently, for what is stored about them.
-      scoring: that it was trained for; None where it is not known.
+        alone, so its games are the same in batches of any size.
+      identity: differs between policies that would play differently; stored with their results.
+      scoring: the scoring that it was trained for; None if that is not known.
     """
 
     name: str
@@ -72,10 +72,10 @@ class SearchPlayer:
 
     Attributes:
       name: what tables and errors call it.
-      search: with the network.
-      params: of the network, on the device.
-      identity: tells apart players that would play differently.
-      scoring: that the network was trained for.
+      search: the search with its network.
+      params: the network's parameters, on the device.
+      identity: differs between players that would play differently.
+      scoring: the scoring that the network was trained for.
     """
 
     name: str
@@ -99,13 +99,13 @@ def make_player(
     Args:
       specification: a named opponent, a checkpoint as RUN or RUN@STEP, or an agent as
         package.module:Class.
-      temperature: for checkpoints: None plays the best action, otherwise actions are drawn from
+      temperature: how checkpoints play: None plays the best action, a number draws from
         softmax(logits / temperature).
       batch_size: rows of one forward pass of a checkpoint.
 
     Raises:
-      EvaluationError: nothing of that name, or an agent that cannot be loaded.
-      bb_jax.CheckpointError: a checkpoint that is named but missing or damaged.
+      EvaluationError: there is nothing of that name, or an agent cannot be loaded.
+      bb_jax.CheckpointError: a checkpoint is missing or damaged.
     """
     if specification in OPPONENTS:
         return NamedPlayer(specification)
@@ -131,7 +131,7 @@ def network_player(
     temperature: float | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> PolicyPlayer:
-    """A network as a player: its best actions, or with `temperature` actions drawn from it."""
+    """A player of a network's best actions, or with `temperature` of actions drawn from it."""
     from bb_jax import make_greedy_policy, make_sampling_policy, policy_hash
 
     identity = policy_hash(policy.params)
@@ -145,7 +145,7 @@ def network_player(
 
 
 def search_player(name: str, policy: Policy, config: SearchConfig) -> SearchPlayer:
-    """A network as a player that searches."""
+    """A player that searches with a network."""
     import jax
 
     from bb_jax import policy_hash
@@ -162,15 +162,15 @@ def search_player(name: str, policy: Policy, config: SearchConfig) -> SearchPlay
 
 
 def identity_of(player: Player) -> str:
-    """What a stored result says about a player: equal for players that play alike."""
+    """A text about a player for stored results: equal for players that play alike."""
     return (isinstance(player, PolicyPlayer | SearchPlayer) and player.identity) or player.name
 
 
 def common_scoring(players: Sequence[Player], given: str | None = None) -> str:
-    """The scoring that players can meet under: the one given, else that of the checkpoints.
+    """The scoring of a match: the one given, else that of the checkpoints.
 
     Raises:
-      EvaluationError: a checkpoint was trained for another one; it is named.
+      EvaluationError: a checkpoint was trained for another scoring; it is named.
     """
     networks = [p for p in players if isinstance(p, PolicyPlayer | SearchPlayer)]
     known = {p.name: p.scoring for p in networks if p.scoring}
@@ -182,7 +182,7 @@ def common_scoring(players: Sequence[Player], given: str | None = None) -> str:
 
 
 def as_player(given: Any, name: str) -> Player:
-    """A player from what callers have: a Player, a text, a bb_jax Policy or a policy function.
+    """Makes a player of a Player, a text, a bb_jax Policy or a policy function.
 
     Raises:
       EvaluationError: it is none of these.
@@ -195,7 +195,7 @@ def as_player(given: Any, name: str) -> Player:
         return network_player(name, given)
     if callable(given):
         return PolicyPlayer(name, given)
-    raise EvaluationError(f"{name}: a {type(given).__name__} is no player")
+    raise EvaluationError(f"{name}: a {type(given).__name__} is not a player")
 
 
 def decide(
@@ -204,7 +204,7 @@ def decide(
     """The policy's action ids uint8 [B] for observations uint8 [B, 19], uniforms float32 [B].
 
     Raises:
-      EvaluationError: the policy's answer does not have the shape of a batch of actions.
+      EvaluationError: the policy's answer is not one integer a row.
     """
     arguments = (observations,) if uniforms is None else (observations, uniforms)
     actions = np.asarray(player.act(*arguments))
@@ -217,10 +217,10 @@ def decide(
 
 
 def split_specifications(text: str) -> Sequence[str]:
-    """The opponents in a comma-separated list, in order; "all" stands for the named ones.
+    """The names in a comma-separated list, in order; "all" stands for the ten named opponents.
 
     Raises:
-      EvaluationError: an empty entry, or one that stands there twice.
+      EvaluationError: an entry is empty, or stands there twice.
     """
     names: list[str] = []
     for part in text.split(","):

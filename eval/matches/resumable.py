@@ -1,7 +1,7 @@
-"""Matches played in parts, so that one that was stopped goes on where it was.
+"""Matches played in parts, so that a stopped match can be resumed.
 
-Deal i of a match depends on the seed and i alone, and no game depends on which others are played
-with it, so that the parts put together are the match played at once.
+Deal i of a match depends on the seed and i alone, and no game depends on the others. So the parts
+together are the match as if it were played at once.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ from eval.matches.players import Player, SearchPlayer, identity_of
 _FORMAT = 1
 # Games of the first part; later parts grow until one takes some seconds.
 FIRST_PART = 8192
-# The same where somebody searches, which takes a hundred times as long.
+# The same if somebody searches, which takes a hundred times as long.
 FIRST_SEARCHED_PART = 256
 _SECONDS_OF_A_PART = 5.0
-# A search of few positions at once is slow, so its parts are longer.
+# Searching few positions at once is slow, so the parts of a search are longer.
 _SECONDS_OF_A_SEARCHED_PART = 40.0
 
 
 class PartialResults:
-    """The file beside an evaluation's result that holds the deals played so far.
+    """The deals of an evaluation that have been played so far, in a file beside its result.
 
-    One line of JSON says whose they are; margins and outcomes follow as int8 [P, D, 2] each, where
-    P denotes pairings and D deals.
+    Its first line is JSON that identifies the evaluation. Margins and outcomes follow, each int8
+    [P, D, 2], where P denotes pairings and D deals.
     """
 
     def __init__(self, path: Path, note: Callable[[str], None]):
         """Names the file.
 
         Args:
-          path: of the file, which need not be there.
-          note: told what becomes of the file, where that is not what one would expect.
+          path: the file's path; the file need not exist.
+          note: is told if the file cannot be used.
         """
         self.path = path
         self.note = note
-        #: Games of the last evaluation that were there already.
+        #: Games that the file already held when the evaluation began.
         self.games_found = 0
 
     @classmethod
     def beside(cls, result: Path, note: Callable[[str], None]) -> PartialResults:
-        """The partial results of what will be written to `result`."""
+        """The partial results of an evaluation whose result will be written to `result`."""
         return cls(result.with_name(f"{result.name}.partial"), note)
 
     def read(self, identity: dict[str, Any], pairings: int) -> np.ndarray:
-        """int8 [2, P, D, 2]: margins and outcomes of the first D deals; D is 0 without a file.
+        """Margins and outcomes of the first D deals, int8 [2, P, D, 2]; D is 0 without a file.
 
         Raises:
           EvaluationError: the file cannot be read.
@@ -81,7 +81,7 @@ class PartialResults:
         return np.frombuffer(body, np.int8).reshape(2, pairings, -1, 2)
 
     def write(self, identity: dict[str, Any], played: np.ndarray) -> None:
-        """Stores int8 [2, P, D, 2] in one step.
+        """Stores margins and outcomes, int8 [2, P, D, 2], in one step.
 
         Raises:
           EvaluationError: the file cannot be written.
@@ -91,7 +91,7 @@ class PartialResults:
         write_whole(self.path, json.dumps(header).encode() + b"\n" + body)
 
     def remove(self) -> None:
-        """Removes the file, once what it was for is written."""
+        """Removes the file; to be called once the result is written."""
         self.path.unlink(missing_ok=True)
 
 
@@ -105,16 +105,16 @@ def play_in_parts(
     partial: PartialResults | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
-    """`play_pairings` in parts, going on from what `partial` holds and adding each part to it.
+    """Plays as `play_pairings` does, but in parts that are added to what `partial` holds.
 
-    Python agents that remember earlier games are the exception to equal results.
+    The results are equal, except for Python agents that remember earlier games.
 
     Args:
       pairings, games, seed, scoring, streams, on_progress: as in `play_pairings`.
-      partial: where the parts are kept; None keeps nothing. The caller removes it.
+      partial: keeps the parts until the caller removes it; None keeps nothing.
 
     Raises:
-      EvaluationError: as in `play_pairings`, or `partial` cannot be written.
+      EvaluationError: as in `play_pairings`, or `partial` cannot be read or written.
     """
     check_games(games)
     if not pairings:

@@ -1,21 +1,21 @@
-"""Random streams: which matches share their deals, and what a game and a turn draw."""
+"""Random streams: which matches share their deals, and the numbers of a game's turns."""
 
 import numpy as np
 
 
 def pair_stream(player: str, opponent: str) -> str:
-    """The stream of the deals of a pair: its own, whoever is named first.
+    """The name of the stream that a pair draws its deals from, whoever is named first.
 
-    Ratings take the results of different pairs for independent, so these must not share deals:
-    whoever is lucky on a deal is so against everybody.
+    Ratings assume that the results of different pairs are independent. Shared deals would break
+    that: a player who is lucky on a deal is lucky against everybody.
     """
     return "\n".join(sorted((player, opponent)))
 
 
 def mixed_seeds(seeds: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """uint64 [B] from uint64 [B] game seeds and uint8 [B] turns alone.
+    """Seeds uint64 [B] of turns uint8 [B] in games of seeds uint64 [B], and of nothing else.
 
-    The finalizer of MurmurHash3 (fmix64) over both.
+    They are mixed by MurmurHash3's finalizer (fmix64).
     """
     mixed = seeds ^ (turns.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD1342543DE82EF95)
     for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):

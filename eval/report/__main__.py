@@ -1,7 +1,7 @@
-"""Curves and a page of one run or several: python -m eval.report RUN [RUN ...] [--out FOLDER].
+"""Reports on runs, as charts and a page: python -m eval.report RUN [RUN ...] [--out FOLDER].
 
-Everything is written into RUN/report: one PNG for each chart, and index.html, which holds them all
-and needs no network. Several runs share the charts; the report then lies with the first run.
+RUN/report gets one PNG for each chart, and index.html, which holds them all and needs no network.
+Several runs share the charts, and the report lies in the first run's folder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from eval.runs.references import find_run
 
 PAGE_FILE = "index.html"
 _RATINGS = (
-    "Elo above the opponent random; behind it half the 95 % interval. Stronger: how likely a "
+    "Elo above the opponent random, with half its 95 % interval. Stronger: the likelihood that a "
     "checkpoint is stronger than the one before it on the ladder."
 )
 _WIN_RATES = (
@@ -53,10 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Draws the metrics of runs: a PNG for each chart and one HTML page.",
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="a run folder, or its name in checkpoints/"
+        "runs", nargs="+", metavar="RUN", help="a run's folder, or its name under checkpoints/"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="(default: report/ in the first run's folder)"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the report's folder (default: report/ in the first run's folder)",
     )
     options = parser.parse_args(arguments)
 
@@ -73,12 +76,12 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
     """Writes the report on runs; returns the page.
 
     Args:
-      folders: of the runs.
-      out: made if it is missing.
+      folders: the runs' folders.
+      out: the report's folder; it is made if it is missing.
 
     Raises:
-      EvaluationError: a run has no metrics, the file system refuses, or a page that is no report
-        would be overwritten.
+      EvaluationError: a run has no metrics, or a page that is not a report would be overwritten.
+      FileError: a file cannot be written.
     """
     runs = read_runs(folders)
     page = _make_room(out)
@@ -98,7 +101,7 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
 
 
 def _make_room(out: Path) -> Path:
-    """Makes the folder; returns where the page goes. Errors as in `write_report`."""
+    """Makes the report's folder; returns the page's path. Errors as in `write_report`."""
     page = out / PAGE_FILE
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,7 @@ def _make_room(out: Path) -> Path:
     except OSError as error:
         raise EvaluationError(f"cannot write to {out}: {error.strerror or error}") from error
     if not ours:
-        raise EvaluationError(f"{page} is not a report; choose another folder by --out")
+        raise EvaluationError(f"{page} is not a report; choose another folder with --out")
     return page
 
 

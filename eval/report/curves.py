@@ -1,4 +1,4 @@
-"""Curves over the iterations, each chart with all runs in it."""
+"""Curves over the iterations; every chart shows all runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from eval.report.style import (
 from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from eval.statistics.reference import PUBLIC_BASELINE, mean_baseline
 
-# A curve with more points than that is drawn as a mean over several, above the points themselves.
+# A curve of more points is drawn as a running mean above the points themselves.
 _CALM_POINTS = 120
 _WINDOWS = 40
 _LEARNING = {
@@ -41,7 +41,7 @@ _SCHEDULES = {
     "train/entropy_coef": "entropy coefficient",
     "train/temperature": "temperature",
 }
-# What is never negative is drawn from zero, but for those that change little far from it.
+# Never negative, so drawn from zero; not those that change little far from zero.
 _FROM_ZERO = (
     "train/entropy",
     "train/kl",
@@ -56,7 +56,7 @@ _SPEEDS = {
     "time/games_per_second": "games a second",
     "time/positions_per_second": "positions a second",
 }
-# Parts of an iteration that follow one another, and what is left of it.
+# Parts of an iteration that follow one another; the rest of its time is _THE_REST.
 _PARTS = {
     "time/waiting_share": "waiting for games",
     "time/learning_share": "learning",
@@ -66,9 +66,9 @@ _THE_REST = "the rest"
 
 
 def win_rate_charts(runs: Sequence[RunData]) -> list[Chart]:
-    """The mean win rate of the evaluations, and a chart for each opponent with its interval.
+    """A chart of the evaluations' mean win rate, and one with an interval for each opponent.
 
-    All of them have the same vertical axis, so that opponents can be compared.
+    All have the same vertical axis, so that opponents can be compared.
     """
     opponents = in_usual_order(name for run in runs for name in run.evaluated_opponents())
     start = _axis_start(runs, opponents)
@@ -79,7 +79,7 @@ def win_rate_charts(runs: Sequence[RunData]) -> list[Chart]:
 
 
 def _axis_start(runs: Sequence[RunData], opponents: Sequence[str]) -> int:
-    """The start of the axis of win rates in percent: the ten below everything that is drawn."""
+    """Where the axis of win rates begins, in percent: the ten below everything drawn."""
     lowest = [PUBLIC_BASELINE[name] / 100 for name in opponents if name in PUBLIC_BASELINE]
     for run in runs:
         for name in opponents:
@@ -127,7 +127,7 @@ def _win_rate_chart(runs: Sequence[RunData], opponent: str | None, start: int) -
 
 
 def learning_charts(runs: Sequence[RunData]) -> list[Chart]:
-    """Losses, entropy, divergence, clipping and what was skipped."""
+    """Charts of losses, entropy, divergence, clipping and skipped updates."""
     charts = [line_chart(runs, key, title) for key, title in _LEARNING.items()]
     told = _ppo_values(runs, "target_kl")
     corner = dashes("target", told)
@@ -140,13 +140,13 @@ def learning_charts(runs: Sequence[RunData]) -> list[Chart]:
 
 
 def _ppo_values(runs: Sequence[RunData], key: str) -> list[float]:
-    """The different numbers that the runs' configurations have there, ascending."""
+    """The different numbers that the runs' configurations give a PPO key, ascending."""
     values = [run.configuration.get("ppo_config", {}).get(key) for run in runs]
     return sorted({float(value) for value in values if isinstance(value, int | float)})
 
 
 def norm_charts(runs: Sequence[RunData]) -> list[Chart]:
-    """Norms of gradients before and after clipping, of updates and of parameters."""
+    """Charts of the norms of gradients (before and after clipping), updates and parameters."""
     limits = _ppo_values(runs, "max_grad_norm")
     corner = dashes("limit", limits)
     charts = [
@@ -159,13 +159,13 @@ def norm_charts(runs: Sequence[RunData]) -> list[Chart]:
 
 
 def schedule_charts(runs: Sequence[RunData]) -> list[Chart]:
-    """Coefficients that change over the run."""
+    """Charts of coefficients that change over the run."""
     charts = [line_chart(runs, key, title, smooth=False) for key, title in _SCHEDULES.items()]
     return [chart for chart in charts if chart is not None]
 
 
 def speed_charts(runs: Sequence[RunData]) -> list[Chart]:
-    """Games and positions a second, and for each run what its time went into."""
+    """Charts of games and positions a second, and of what each run's time went into."""
     charts = [line_chart(runs, key, title) for key, title in _SPEEDS.items()]
     charts += [_parts_chart(run, index, len(runs)) for index, run in enumerate(runs)]
     return [chart for chart in charts if chart is not None]
@@ -180,12 +180,12 @@ def line_chart(
     *,
     smooth: bool = True,
 ) -> Chart | None:
-    """One metric of all runs; None where no run has it.
+    """A chart of one metric of all runs; None if no run has it.
 
     Args:
-      runs: with their rows.
-      key: of the metric.
-      title: of the chart.
+      runs: the runs.
+      key: the metric's key.
+      title: the chart's title.
       marks: values to draw a dashed line at.
       corner: a short text at the title's right.
       smooth: whether a long curve is drawn as a running mean above its points.
@@ -220,7 +220,7 @@ def line_chart(
 
 
 def _parts_chart(run: RunData, index: int, runs: int) -> Chart | None:
-    """What the time of a run's iterations went into, stacked to 100 %."""
+    """A chart of what the time of a run's iterations went into, stacked to 100 %."""
     shares = {label: run.series(key) for key, label in _PARTS.items()}
     iterations = next(iter(shares.values()))[0]
     if not len(iterations) or any(len(x) != len(iterations) for x, _ in shares.values()):
@@ -248,7 +248,7 @@ def _parts_chart(run: RunData, index: int, runs: int) -> Chart | None:
 
 
 def rating_chart(runs: Sequence[RunData]) -> Chart | None:
-    """Elo ratings of checkpoints with their standard errors; None where no run has any."""
+    """A chart of checkpoints' Elo with 95 % intervals; None if no run has any."""
     ladders: dict[int, list[Rating]] = {
         index: ratings for index, run in enumerate(runs) if (ratings := run.ratings())
     }
@@ -276,7 +276,7 @@ def rating_chart(runs: Sequence[RunData]) -> Chart | None:
 
 
 def short_number(value: float) -> str:
-    """Such as 12k, 0.03 or 2e-05."""
+    """A number such as 12k, 0.03 or 2e-05."""
     if abs(value) >= 10_000:
         return f"{value / 1000:g}k"
     return f"{value:.6g}"

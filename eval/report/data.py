@@ -18,21 +18,21 @@ from eval.runs.metrics_file import Row, read_metrics
 from eval.statistics.reference import PUBLIC_BASELINE
 
 _PAST_CHECKPOINT = "checkpoint:"
-# What opponents are called that are neither named nor agents.
+# Names of opponents that are neither named opponents nor agents.
 SELF, CHECKPOINTS = "self", "past checkpoints"
 
 
 @dataclass(frozen=True)
 class Rating:
-    """Elo of a checkpoint.
+    """The Elo of a checkpoint.
 
     Attributes:
       step: completed iterations.
-      rating: random is 0.
-      error: its standard error; None where it is not known.
-      label: of its strength; may be empty.
-      above_predecessor: probability that it is stronger than the checkpoint before it on the
-        ladder; None where it is not on the ladder or the first there.
+      rating: the Elo; random has 0.
+      error: the Elo's standard error; None if it is not known.
+      label: a word for its strength; may be empty.
+      above_predecessor: the likelihood that it is stronger than the checkpoint before it on the
+        ladder; None if it is not on the ladder, or the first there.
     """
 
     step: int
@@ -44,17 +44,17 @@ class Rating:
 
 @dataclass(frozen=True)
 class RunData:
-    """One run.
+    """A run, as a report needs it.
 
     Attributes:
-      name: what the report calls it.
-      folder: its folder.
+      name: the report's name for it.
+      folder: the run's folder.
       rows: metrics, one row an iteration.
-      configuration: as it was last started; empty where it was not kept.
-      final: the table at the end; None where there is none.
-      results: the rows of that table.
-      entries: of the manifest, one a checkpoint that is kept.
-      ladder: of the run's checkpoints, as `eval.ladder` stored it; empty where there is none.
+      configuration: the configuration of its last start; empty if it was not kept.
+      final: the final evaluation; None if there is none.
+      results: the results in the final evaluation.
+      entries: the manifest's entries, one for each checkpoint that is kept.
+      ladder: the content of `ladder.json`; empty if there is none.
       notes: sentences about what could not be read.
     """
 
@@ -73,7 +73,7 @@ class RunData:
         return str(self.configuration.get("scoring", "points"))
 
     def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Iterations int64 [N] and values float64 [N] of the rows that have a number there."""
+        """Iterations int64 [N] and values float64 [N] of the rows that have a number for a key."""
         found = [
             (row["iteration"], value)
             for row in self.rows
@@ -88,18 +88,18 @@ class RunData:
         return float(values[-1]) if len(values) else None
 
     def evaluated_opponents(self) -> list[str]:
-        """Opponents of the evaluations; the named ones first, in their usual order."""
+        """The opponents in the evaluations; the named ones first, in their usual order."""
         keys = {key for row in self.rows for key in row}
         return in_usual_order(
             opponent for key in keys if (opponent := opponent_of(key, "eval", "win_rate"))
         )
 
     def shares(self) -> dict[str, np.ndarray]:
-        """Shares of the games by opponent, float64 [I] each over all rows; checkpoints together."""
+        """Each opponent's share of the games, float64 [I] over all rows; checkpoints together."""
         return self._by_opponent("weight", "", lambda values, _: values.sum(axis=0))
 
     def met(self) -> dict[str, np.ndarray]:
-        """Win rates met in training by opponent, float64 [I] each, NaN where it was not met."""
+        """Each opponent's win rate in training, float64 [I] over all rows; NaN if not met."""
 
         def mean(rates: np.ndarray, games: np.ndarray) -> np.ndarray:
             played = games.sum(axis=0)
@@ -128,16 +128,16 @@ class RunData:
         return found
 
     def _column(self, key: str) -> np.ndarray:
-        """A key over all rows, float64 [I], NaN where it has no number."""
+        """A key's values over all rows, float64 [I]; NaN where it has no number."""
         values = (row.get(key) for row in self.rows)
         return np.array([v if isinstance(v, int | float) else np.nan for v in values], np.float64)
 
     def iterations(self) -> np.ndarray:
-        """int64 [I], of all rows."""
+        """The iterations of all rows, int64 [I]."""
         return np.array([row["iteration"] for row in self.rows], np.int64)
 
     def ratings(self) -> list[Rating]:
-        """Elo by step: of the ladder, else of the manifest, whose labels both have."""
+        """Ratings by step: from the ladder, else from the manifest; labels from the manifest."""
         found: dict[int, Rating] = {}
         labels = {entry.get("step"): str(entry.get("label") or "") for entry in self.entries}
         for entry in [*self.entries, *_objects(self.ladder, "checkpoints")]:
@@ -155,7 +155,7 @@ class RunData:
         return [found[step] for step in sorted(found)]
 
     def checkpoint_win_rates(self) -> dict[int, dict[str, float]]:
-        """Win rates by step and opponent, of the manifest and the ladder's matches."""
+        """Win rates by step and opponent, from the manifest and the ladder's matches."""
         found: dict[int, dict[str, float]] = {}
 
         def note(step: Any, opponent: Any, result: Any) -> None:
@@ -177,13 +177,13 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 
 def _objects(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The JSON objects of a list in a file that may have been made by another version."""
+    """The objects in a JSON list; the file may come from another version."""
     found = content.get(key)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def in_usual_order(opponents: Iterable[str]) -> list[str]:
-    """The named opponents in their usual order, self-play and checkpoints, then the others."""
+    """Sorts names: the named opponents as usual, self-play and checkpoints, then the others."""
     usual = [*PUBLIC_BASELINE, SELF, CHECKPOINTS]
     found = dict.fromkeys(opponents)
     others = sorted(name for name in found if name not in usual)
@@ -191,10 +191,11 @@ def in_usual_order(opponents: Iterable[str]) -> list[str]:
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunData]:
-    """Reads runs and gives them names that tell them apart.
+    """Reads runs and gives each a name of its own.
 
     Raises:
-      EvaluationError: one of them has no metrics, or damaged ones; one is named twice.
+      EvaluationError: a run is given twice, or has no metrics yet.
+      MetricsError: a run's metrics are missing or damaged.
     """
     resolved = [folder.resolve() for folder in folders]
     for folder in resolved:

@@ -1,4 +1,4 @@
-"""Heat maps of opponents over time: win rates with their numbers, and shares of the games."""
+"""Heat maps of opponents over time: win rates, and shares of the games."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from eval.report.data import SELF, RunData
 from eval.report.style import Chart, draw_chart, short_name
 from eval.runs.metric_keys import opponent_key
 
-# Columns whose numbers can still be read on a phone.
+# The numbers in so many columns can still be read on a phone.
 _MOST_COLUMNS = 10
 _MOST_BINS = 100
 _ROW_HEIGHT, _FRAME_HEIGHT = 0.22, 0.85
-# Even steps of lightness, which people with any colour vision see: matplotlib's viridis family.
+# Its lightness rises evenly, which people with any colour vision see.
 _COLOURS = "viridis"
 _MISSING = "#8a8a8a"
 
 
 def evaluation_matrices(runs: Sequence[RunData]) -> list[Chart]:
-    """Win rates of each run's evaluations, opponents by iterations, all with the same colours."""
+    """Each run's evaluations, opponents by iterations, with the same colours for all runs."""
     found = []
     for run in runs:
         rates: dict[int, dict[str, float]] = {}
@@ -38,7 +38,7 @@ def evaluation_matrices(runs: Sequence[RunData]) -> list[Chart]:
 
 
 def checkpoint_matrices(runs: Sequence[RunData]) -> list[Chart]:
-    """Win rates of each run's checkpoints, opponents by step, all with the same colours."""
+    """Each run's checkpoints, opponents by steps, with the same colours for all runs."""
     found = [run.checkpoint_win_rates() for run in runs]
     return _matrices("checkpoint_matrix", "Checkpoints, win %", runs, found, "checkpoint")
 
@@ -50,7 +50,7 @@ def _matrices(
     found: Sequence[Mapping[int, Mapping[str, float]]],
     across: str,
 ) -> list[Chart]:
-    """Matrices of win rates by step and opponent, one a run that has any."""
+    """Matrices of win rates by step and opponent, one for each run that has any."""
     known = [rate for steps in found for rates in steps.values() for rate in rates.values()]
     start = min(10 * math.floor(10 * min(known, default=0.0)), 90)
     return [
@@ -68,7 +68,7 @@ def _matrix(
     across: str,
     start: float,
 ) -> Chart:
-    """A matrix with a number in every cell; columns are left out evenly where there are many."""
+    """A matrix with a number in every cell; of many columns, some are left out evenly."""
     opponents = list(dict.fromkeys(opponent for rates in found.values() for opponent in rates))
     steps = list(found)
     shown = [steps[index] for index in _evenly(len(steps), _MOST_COLUMNS)]
@@ -101,11 +101,11 @@ def _matrix(
 
 
 def share_maps(runs: Sequence[RunData]) -> list[Chart]:
-    """Shares of the training games by opponent over each run, all with the same colours."""
+    """Opponents' shares of the games over each run, with the same colours for all runs."""
     found, notes = [], []
     for run in runs:
         shares = run.shares()
-        # Its share is so large that the others could not be told apart beside it.
+        # Self-play has so large a share that the others would all look alike.
         own = shares.pop(SELF, None)
         found.append(shares)
         note = "Past checkpoints and exploiters together."
@@ -120,7 +120,7 @@ def share_maps(runs: Sequence[RunData]) -> list[Chart]:
 
 
 def met_maps(runs: Sequence[RunData]) -> list[Chart]:
-    """Win rates met in training by opponent over each run."""
+    """Win rates against each opponent in training, over each run."""
     notes = ["Moves are sampled in training, so these lie below the evaluations."] * len(runs)
     found = [run.met() for run in runs]
     return _time_maps("met", "Win rates met in training", runs, found, notes, 100)
@@ -152,7 +152,7 @@ def _time_map(
     rows: Mapping[str, np.ndarray],
     end: float,
 ) -> Chart:
-    """A map of values (fractions) by opponent over all iterations, binned where they are many."""
+    """A map of fractions by opponent and iteration; many iterations are binned."""
     values = 100 * np.array(list(rows.values()))
     size = -(-len(iterations) // _MOST_BINS)
     first = np.arange(0, len(iterations), size)
@@ -184,7 +184,7 @@ def _colours() -> matplotlib.colors.Colormap:
 
 
 def _distinctions(runs: Sequence[RunData]) -> list[tuple[str, str]]:
-    """For each run the end of its files' names and the corner of its charts; empty for one run."""
+    """For each run its file names' suffix and its charts' corner; both empty for a single run."""
     if len(runs) == 1:
         return [("", "")]
     return [(f"_{number}", short_name(run.name)) for number, run in enumerate(runs, start=1)]
@@ -205,7 +205,7 @@ def _height(rows: int) -> float:
 
 
 def _evenly(count: int, most: int) -> Sequence[int]:
-    """At most `most` of the numbers below `count`, evenly spaced, the first and last among them."""
+    """At most `most` numbers below `count`, evenly spaced, with the first and the last."""
     if count <= most:
         return range(count)
     return [round(index) for index in np.linspace(0, count - 1, most)]

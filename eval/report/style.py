@@ -1,4 +1,4 @@
-"""The look of all charts: sizes, colours, legends, and how a chart becomes a PNG."""
+"""How charts look: sizes, colours, legends and PNGs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito's colours, which people with any colour vision tell apart, without the yellow, which
-# is too light for a line: https://jfly.uni-koeln.de/color/
+# Okabe and Ito's colours, which people with any colour vision can tell apart. Their yellow is left
+# out: it is too light for a line. https://jfly.uni-koeln.de/color/
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINE_STYLES = ("-", "--", ":", "-.")
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e3e3e3"
@@ -60,11 +60,11 @@ class Chart:
     """A finished picture.
 
     Attributes:
-      name: of its file, without ending.
-      title: what it shows.
-      note: a sentence that the picture alone does not tell; may be empty.
-      png: its content.
-      dark_png: the same on a dark ground; None where inverting `png` will do.
+      name: the file's name, without its ending.
+      title: what the picture shows.
+      note: a sentence that explains it; may be empty.
+      png: the picture.
+      dark_png: the picture on a dark ground; None if inverting `png` will do.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Chart:
 
 
 def run_style(index: int) -> dict[str, Any]:
-    """Colour and line style of the run with this number; no two of 28 are alike."""
+    """Colour and line style of the run with this number; the first 28 are all different."""
     colour = OKABE_ITO[index % len(OKABE_ITO)]
     style = LINE_STYLES[index // len(OKABE_ITO) % len(LINE_STYLES)]
     return {"color": colour, "linestyle": style}
@@ -128,7 +128,7 @@ def draw_chart(
 
 
 def label_iterations(axes: Axes) -> None:
-    """Makes the horizontal axis one of iterations: whole numbers."""
+    """Labels the horizontal axis as iterations, with whole numbers."""
     axes.set_xlabel("iteration")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
@@ -139,7 +139,7 @@ def _legend_columns(labels: Sequence[str]) -> int:
 
 
 def dashes(what: str, values: Sequence[float]) -> str:
-    """A chart's corner that says what its dashed lines are; their values where they are few."""
+    """A text for a chart's corner on what its dashed lines are, with up to three values."""
     if not values:
         return ""
     listed = ", ".join(f"{value:g}" for value in values)
@@ -147,7 +147,7 @@ def dashes(what: str, values: Sequence[float]) -> str:
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean of the last `window` values (fewer at the beginning), float64 [N] to [N]."""
+    """The mean of the last `window` values (fewer at the beginning), float64 [N] -> [N]."""
     sums = np.cumsum(np.concatenate([[0.0], values]))
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - window, 0)
@@ -155,5 +155,5 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def short_name(name: str) -> str:
-    """The name of an opponent or a run with room for a chart beside it."""
+    """A name that leaves room for a chart beside it."""
     return name if len(name) <= 18 else f"{name[:8]}…{name[-9:]}"

@@ -1,9 +1,10 @@
 """The manifest of a run: what is known about the strength of each policy that it keeps.
 
-`manifest.json` has one entry for each file in the run's `policies/`, and no other. An entry is
-"complete", or it is "failed" (an evaluation was tried) or "missing" (none was) and says why. Every
-change rewrites the file in one step under a lock, so trainer and command lines may work on it at
-once, and no state in between is ever stored.
+`manifest.json` has one entry for each file in the run's `policies/`, and no others. An entry is
+"complete", or "failed" (an evaluation was tried) or "missing" (none was) and then says why. Every
+change rewrites the file in one step under a lock, so the trainer and commands may work on it at
+once. The file lies in a run, but its entries are match results and strengths, which `eval.runs`
+may not import; so its module is here.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ class Entry:
 
     Attributes:
       step: completed iterations.
-      file: of the policy, relative to the run's folder.
+      file: the policy's path, relative to the run's folder.
       status: "complete", "failed" or "missing".
       why: what is wrong with an entry that is not complete.
-      hash: of the parameters that were evaluated.
+      hash: the hash of the parameters that were evaluated.
       scoring: "points" or "animals".
-      results: of the policy, playing its best action, against each opponent; it is their `player`.
-      seed: of the deals.
+      results: the policy's results against each opponent, playing its best action.
+      seed: the seed of the deals.
       source: who evaluated: "training", "final evaluation" or "backfill".
       date: when, in UTC.
       strength: mean win rate, Elo and label as in `eval.statistics.strength.Strength.as_json`.
-      ladder: its place among the run's checkpoints, as `eval.ladder` left it, if it has.
+      ladder: its place on the ladder, as `eval.ladder` stored it; None if it has none.
     """
 
     step: int
@@ -62,7 +63,7 @@ class Entry:
     ladder: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The entry as it stands in the file."""
+        """The entry as the file holds it."""
         return {
             "step": self.step,
             "file": self.file,
@@ -85,7 +86,7 @@ class Entry:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
-        """The entry whose `as_json` gave `data`.
+        """The entry whose `as_json` is `data`.
 
         Raises:
           EvaluationError: a value is missing.
@@ -113,15 +114,15 @@ class Entry:
 
 
 def policy_name(step: int) -> str:
-    """What results call the policy of a step."""
+    """The name that results give the policy of a step."""
     return f"@{step}"
 
 
 def read_manifest(run: Path) -> dict[int, Entry]:
-    """The entries of a run by step; none where there is no manifest.
+    """The entries of a run by step; empty if there is no manifest.
 
     Raises:
-      EvaluationError: the file cannot be read or is no manifest.
+      EvaluationError: the file cannot be read, or it is not a manifest.
     """
     path = run / MANIFEST
     content = read_object(path, EvaluationError)
@@ -139,14 +140,14 @@ def read_manifest(run: Path) -> dict[int, Entry]:
 def update_manifest(
     run: Path, change: Callable[[dict[int, Entry]], None] = lambda entries: None
 ) -> list[int]:
-    """Changes a run's manifest and makes it fit the policies that are there.
+    """Changes a run's manifest and makes it fit the policies that the run keeps.
 
-    Policies without an entry get one that is "missing"; entries whose policy is no longer kept are
-    dropped. A manifest that cannot be read is put aside as `manifest.damaged.json`. Without changes
-    nothing is written.
+    A policy without an entry gets one that is "missing". An entry whose policy is gone is dropped.
+    A manifest that cannot be read is put aside as `manifest.damaged.json`. Without changes nothing
+    is written.
 
     Args:
-      run: its folder.
+      run: the run's folder.
       change: adds, replaces or removes entries.
 
     Returns:
@@ -167,7 +168,7 @@ def update_manifest(
         files = policy_files(run)
         dropped = sorted(entries.keys() - files.keys())
         kept = {step: entries.get(step) or missing_entry(step) for step in files}
-        # A folder in which there is nothing to change may be one that must not be written to.
+        # Without changes the folder may be one that must not be written to.
         if kept != before or not path.exists():
             content = {
                 "version": _VERSION,
@@ -189,13 +190,13 @@ def record_evaluation(
     seed: int,
     source: str,
 ) -> Entry:
-    """Enters an evaluation of the policy of a step.
+    """Enters an evaluation of a step's policy.
 
     Args:
-      run: its folder.
+      run: the run's folder.
       step: completed iterations.
-      results: of the policy playing its best action, at least one.
-      policy_hash, scoring, seed, source: as in Entry.
+      results: at least one result of the policy, playing its best action.
+      policy_hash, scoring, seed, source: as in `Entry`.
 
     Raises:
       EvaluationError: the manifest cannot be written.
@@ -225,7 +226,7 @@ def record_evaluation(
 
 
 def record_failure(run: Path, step: int, why: str, source: str) -> None:
-    """Enters that an evaluation of a step failed, unless an earlier one was completed.
+    """Enters that an evaluation of a step failed, unless the entry is complete.
 
     Raises:
       EvaluationError: the manifest cannot be written.
@@ -252,7 +253,7 @@ def _file_of(step: int) -> str:
 
 @contextmanager
 def _locked(run: Path) -> Iterator[None]:
-    """Keeps other processes from changing the manifest; a process that dies gives it free."""
+    """Keeps other processes from changing the manifest; the lock ends with its process."""
     try:
         folder = os.open(run, os.O_RDONLY)
         try:

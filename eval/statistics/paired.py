@@ -1,8 +1,8 @@
 """Players compared deal by deal.
 
-Two players who met the same opponent over the same deals had the same luck, so the difference of
-their results varies far less than either result, and one opponent's deals are enough to tell
-players apart that separate win rates could not.
+Two players who meet the same opponent over the same deals have the same luck. The difference of
+their results varies far less than either result, so it tells players apart that separate win rates
+could not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Difference:
 
     Attributes:
       mean: the estimate.
-      standard_error: of the mean.
+      standard_error: the mean's standard error.
       ci95: 95 % interval from Student's t distribution.
     """
 
@@ -43,10 +43,10 @@ class Comparison:
     Attributes:
       player, other, opponent: names.
       deals: D, each played from both seats by both players.
-      win_rate: difference of the strict win rates, as fractions.
-      margin: difference of the mean margins.
-      variance_ratio: variance of the difference of win rates over that of two evaluations with
-        independent games; None where nothing varies.
+      win_rate: the difference of the strict win rates, as fractions.
+      margin: the difference of the mean margins.
+      variance_ratio: the variance of the difference of the win rates, divided by its variance if
+        all games were independent; None if nothing varies.
     """
 
     player: str
@@ -63,7 +63,7 @@ class Comparison:
 
 
 def mean_with_interval(values: np.ndarray) -> Difference:
-    """The mean of values float [D], D >= 2, with Student's 95 % interval."""
+    """The mean of values, float [D] with D >= 2, and Student's 95 % interval."""
     count = len(values)
     mean = float(values.mean())
     error = float(values.std(ddof=1)) / math.sqrt(count)
@@ -75,11 +75,12 @@ def compare(results: Sequence[MatchResult], others: Sequence[MatchResult]) -> li
     """The results of one player minus those of another, deal by deal.
 
     Args:
-      results: of one player, with their deals.
-      others: of another against the same opponents, in the same order, over the same deals.
+      results: one player's results, with their deals.
+      others: another player's results against the same opponents, in the same order, over the same
+        deals.
 
     Returns:
-      One comparison an opponent, and one of all together where there are several.
+      One comparison an opponent, and one of all opponents together if there are several.
 
     Raises:
       EvaluationError: the opponents or the numbers of deals differ, or there are fewer than two
@@ -110,11 +111,11 @@ def compare(results: Sequence[MatchResult], others: Sequence[MatchResult]) -> li
 
 
 def swap_variance_ratio(result: MatchResult) -> float | None:
-    """What playing each deal from both seats does to one win rate.
+    """How much playing each deal from both seats reduces the variance of a win rate.
 
     Returns:
-      The variance of the win rate over that of as many games with a deal of their own each, half of
-      them from either seat; None where nothing varies or there are fewer than two deals.
+      The variance of the win rate, divided by its variance if every game had a deal of its own,
+      half of them from either seat; None if nothing varies or there are fewer than two deals.
     """
     if len(result.outcomes) < 2:
         return None
@@ -124,17 +125,17 @@ def swap_variance_ratio(result: MatchResult) -> float | None:
 
 
 def _wins(results: Sequence[MatchResult]) -> np.ndarray:
-    """float64 [K, D, 2] of K results: 1 for a win."""
+    """The wins in K results, float64 [K, D, 2]: 1 for a win, else 0."""
     return np.stack([result.outcomes > 0 for result in results]).astype(np.float64)
 
 
 def _margins(results: Sequence[MatchResult]) -> np.ndarray:
-    """float64 [K, D, 2]."""
+    """The margins in K results, float64 [K, D, 2]."""
     return np.stack([result.margins for result in results]).astype(np.float64)
 
 
 def _independent_variance(results: Sequence[MatchResult]) -> float:
-    """Variance a deal that the mean win rate would have if all games were independent."""
+    """The variance per deal of the mean win rate if all games were independent."""
     wins = _wins(results)
     return float(wins.var(axis=1, ddof=1).sum()) / (wins.shape[0] * wins.shape[2]) ** 2
 

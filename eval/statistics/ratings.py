@@ -8,11 +8,11 @@ draw:
     P(i and j draw) = nu sqrt(s_i s_j) / (s_i + s_j + nu sqrt(s_i s_j))
 
 Elo is 400 log10 s, so 400 more mean ten wins for each loss. The likelihood is that of a multinomial
-logit, concave in (log s, log nu); errors come from its curvature at the maximum.
+logit, concave in (log s, log nu). Standard errors come from its curvature at the maximum.
 
-Without a prior a player who wins every game has no finite rating. So each player is given half a
-win and half a loss more, spread evenly over those it met: between two players that is Jeffreys'
-prior, and next to thousands of games it is nothing.
+Without a prior, a player who wins every game has no finite rating. So each player is given half a
+win and half a loss more, spread evenly over those it met. Between two players that is Jeffreys'
+prior; next to thousands of games it is negligible.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class HeadToHead(Protocol):
 
 @dataclass(frozen=True)
 class Counts:
-    """Games between two players, counted for the first."""
+    """The games between two players, counted from the first one's side."""
 
     player: str
     opponent: str
@@ -64,17 +64,17 @@ class Counts:
 
 @dataclass(frozen=True)
 class Ratings:
-    """Ratings of N players and how sure they are.
+    """The ratings of N players and their uncertainty.
 
     Attributes:
       players: N names, in order of appearance.
-      elo: float64 [N].
-      covariance: float64 [N, N], of the ratings, in Elo squared; 0 for anchors.
+      elo: the ratings, float64 [N].
+      covariance: the ratings' covariance in Elo squared, float64 [N, N]; 0 for anchors.
       anchors: ratings that were given and not estimated.
       draw_parameter: nu.
-      dispersion: Pearson's chi-squared of the results over its degrees of freedom; None where there
-        are none left. Near 1 the results are as the ratings predict; far above it some players do
-        better against some opponents than one number can say, which the errors do not cover.
+      dispersion: Pearson's chi-squared of the results over its degrees of freedom; None if there
+        are none. Near 1 the results are as the ratings predict. Far above 1 some players do better
+        against some opponents than one number can say, and the errors do not cover that.
     """
 
     players: tuple[str, ...]
@@ -89,7 +89,7 @@ class Ratings:
         return float(self.elo[self.players.index(player)])
 
     def standard_error(self, player: str) -> float:
-        """Of a player's Elo, relative to the anchors."""
+        """The standard error of a player's Elo, relative to the anchors."""
         index = self.players.index(player)
         return math.sqrt(self.covariance[index, index])
 
@@ -119,7 +119,7 @@ class Ratings:
         return [self.players[index] for index in np.argsort(-self.elo, kind="stable")]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON: the strongest player first."""
+        """JSON-able values, the strongest player first."""
         ranking = self.ranking()
         return {
             "model": "Davidson 1970",
@@ -142,15 +142,15 @@ def fit_ratings(
     """The ratings that make the results most likely.
 
     Args:
-      results: any number of them between any players; those of the same pair are added up. They
-        are taken to be independent of each other.
-      anchors: Elo of players whose rating is given, at least one of those who played; anchors who
-        did not play are left out.
-      prior: wins and losses added to each player, spread over those it met. 0 is plain maximum
-        likelihood.
+      results: results between any players, assumed independent; those of the same pair are added
+        up.
+      anchors: the Elo of players whose rating is given. At least one of them must have played;
+        those who have not are left out.
+      prior: wins and losses that are added to each player, spread over those it met. 0 is plain
+        maximum likelihood.
 
     Raises:
-      EvaluationError: nobody played, no anchor did, some players have met none of the others, or
+      EvaluationError: no anchor has played, nothing connects some players with an anchor, or
         (without a prior) there is no finite maximum.
     """
     pairs = _add_up(results)
@@ -211,7 +211,7 @@ def _add_up(results: Sequence[HeadToHead]) -> dict[tuple[str, str], list[int]]:
 def _check_connected(
     players: Sequence[str], pairs: Sequence[tuple[str, str]], given: Mapping[str, float]
 ) -> None:
-    """Raises EvaluationError, naming them, if some players cannot be compared with an anchor."""
+    """Raises EvaluationError if nothing connects some players with an anchor; it names them."""
     reached, grown = set(given), True
     while grown:
         more = {name for pair in pairs if reached & set(pair) for name in pair} - reached
@@ -225,7 +225,7 @@ def _check_connected(
 
 
 def _virtual(pairs: Sequence[tuple[str, str]], free: Sequence[str], prior: float) -> np.ndarray:
-    """float64 [P, 3]: what the prior adds to the wins, draws and losses of each pair."""
+    """What the prior adds to the wins, draws and losses of each pair, float64 [P, 3]."""
     met = {name: sum(name in pair for pair in pairs) for name in free}
     most = [max(met.get(name, 0) for name in pair) for pair in pairs]
     added = [prior / number if number else 0.0 for number in most]
@@ -235,7 +235,7 @@ def _virtual(pairs: Sequence[tuple[str, str]], free: Sequence[str], prior: float
 def _log_probabilities(
     design: np.ndarray, offset: np.ndarray, parameters: np.ndarray
 ) -> np.ndarray:
-    """float64 [P, 3]: of win, draw and loss; an offset of minus infinity stays impossible."""
+    """The log-probabilities of win, draw and loss, float64 [P, 3]."""
     logits = design @ parameters + offset
     return logits - logsumexp(logits, axis=1, keepdims=True)
 

@@ -146,7 +146,7 @@ def beats_baseline(result: MatchResult) -> bool | None:
 
 @cache
 def named_ratings(scoring: str = "points") -> Mapping[str, float]:
-    """The Elo of each named opponent under a scoring; `random` is 0."""
+    """The Elo of each named opponent under a scoring; `random` has 0."""
     pairs = itertools.combinations(OPPONENTS, 2)
     counts = [
         Counts(player, opponent, *result)
@@ -161,16 +161,16 @@ def rate_against_named(
 ) -> Ratings | None:
     """The rating of one player from its games against named opponents.
 
-    The named opponents keep their ratings, so the results of different players, or of one player
-    against different opponents, give Elo of one scale.
+    The named opponents' ratings are fixed. So all ratings are on one scale, whichever opponents a
+    player has met.
 
     Args:
-      player: its name in `results`.
-      results: any; only its games against named opponents count.
-      scoring: of those games.
+      player: the player's name in `results`.
+      results: any results; only this player's games against named opponents count.
+      scoring: the scoring of those games.
 
     Returns:
-      Ratings with the named opponents as anchors; None where it met none of them.
+      Ratings with the named opponents as anchors; None if the player has met none of them.
     """
     anchors = {n: rating for n, rating in named_ratings(scoring).items() if n != player}
     met = [r for r in results if r.player == player and r.opponent in anchors]

@@ -1,4 +1,4 @@
-"""How strong a player is, in few words: mean win rate, Elo and a label."""
+"""How strong a player is: mean win rate, Elo and a label."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bb_sim import OPPONENTS
 from eval.matches.match import MatchResult
 from eval.statistics.reference import rate_against_named
 
-# The label of a player is the first whose mean win rate it reaches: the mean of its strict win
-# rates against the nine named opponents other than `random`. The public baseline's is 0.737.
+# A player's label is the first whose number it reaches with the mean of its strict win rates
+# against the nine named opponents other than `random`. The public baseline's mean is 0.737.
 LABELS = (
     (0.97, "grandmaster"),
     (0.90, "master"),
@@ -25,14 +25,14 @@ LABEL_OPPONENTS = tuple(name for name in OPPONENTS if name != "random")
 
 @dataclass(frozen=True)
 class Strength:
-    """What results against some opponents come to.
+    """A player's strength, as its results against some opponents show it.
 
     Attributes:
-      mean_win_rate: over all opponents met, each counting the same.
-      elo: against the fixed ratings of the named opponents; None where none was met.
-      elo_error: its standard error.
+      mean_win_rate: the mean over all opponents met, each counting the same.
+      elo: the Elo on the fixed scale of the named opponents; None if none of them was met.
+      elo_error: the Elo's standard error.
       dispersion: how badly one number describes the results; see `eval.statistics.ratings.Ratings`.
-      label: see LABELS; None unless all of LABEL_OPPONENTS were met.
+      label: a word from LABELS; None unless all of LABEL_OPPONENTS were met.
     """
 
     mean_win_rate: float
@@ -59,7 +59,7 @@ class Strength:
 
 
 def strength_of(results: Sequence[MatchResult], scoring: str = "points") -> Strength:
-    """The strength of one player from all its results, at least one, under a scoring."""
+    """The strength of a player from all its results, at least one, under a scoring."""
     player = results[0].player
     ratings = rate_against_named(player, results, scoring)
     return Strength(
@@ -72,7 +72,7 @@ def strength_of(results: Sequence[MatchResult], scoring: str = "points") -> Stre
 
 
 def label_of(results: Sequence[MatchResult]) -> str | None:
-    """The label for a player's results; None where an opponent of LABEL_OPPONENTS is missing."""
+    """The label for a player's results; None if one of LABEL_OPPONENTS is missing."""
     rates = {result.opponent: result.win_rate for result in results}
     if not rates.keys() >= set(LABEL_OPPONENTS):
         return None
