@@ -123,7 +123,7 @@ def test_bad_input_is_one_sentence(run, arguments, words, monkeypatch, capsys):
     (run.parent / "empty" / "policies").mkdir(parents=True)
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    assert error.startswith("error: ") and error.count("\n") == 1
     for word in words:
         assert word in error
     assert not (run / "manifest.json").exists()

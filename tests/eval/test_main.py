@@ -178,7 +178,7 @@ def test_bad_input_is_one_sentence(arguments, words, capsys):
     output = capsys.readouterr()
     assert code == 2
     assert output.out == ""
-    assert output.err.count("\n") == 1
+    assert output.err.startswith("error: ") and output.err.count("\n") == 1
     for word in words:
         assert word in output.err
 

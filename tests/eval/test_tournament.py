@@ -142,6 +142,6 @@ def test_bad_input_is_one_sentence(arguments, words, capsys):
     assert main(arguments) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.count("\n") == 1
+    assert output.err.startswith("error: ") and output.err.count("\n") == 1
     for word in words:
         assert word in output.err

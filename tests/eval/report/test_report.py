@@ -229,7 +229,7 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
     ]:
         assert main(arguments) == 2, arguments
         said = capsys.readouterr().err
-        assert len(said.splitlines()) == 1
+        assert said.startswith("error: ") and len(said.splitlines()) == 1
         assert word in said
     assert page.read_text() == "<p>mine</p>"
     assert sorted(path.name for path in run.iterdir()) == ["training_metrics.jsonl"]
