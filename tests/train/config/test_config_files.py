@@ -14,7 +14,7 @@ from train.config import config_to_dict, load_config
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
-USERS_CONFIGURATION = """
+ITER600_TO_1000 = """
 network_config: {hidden_dim: 256, num_heads: 8, num_layers: 4, dropout: 0.1, \
 species_embedding_dim: 64}
 ppo_config:
@@ -71,9 +71,9 @@ def leaves(content, prefix=""):
     return found
 
 
-def test_the_users_configuration_holds_exactly_the_users_values():
+def test_iter600_to_1000_holds_exactly_these_values():
     path = ROOT / "configs/iter600_to_1000.yaml"
-    assert yaml.safe_load(path.read_text()) == yaml.safe_load(USERS_CONFIGURATION)
+    assert yaml.safe_load(path.read_text()) == yaml.safe_load(ITER600_TO_1000)
     config = load_config(path)
     assert config.run_dir == Path("checkpoints/iter600_to_1000")
     assert config.ppo_config.learning_rate == 1e-4
@@ -90,7 +90,7 @@ def test_every_line_of_a_shipped_file_has_a_comment(path):
             assert re.search(r"\S +# \w", line), line
 
 
-def test_the_users_file_shows_every_other_key_with_its_default():
+def test_iter600_to_1000_shows_every_other_key_with_its_default():
     path = ROOT / "configs/iter600_to_1000.yaml"
     # With the hints uncommented the file says the same, and says everything.
     complete = yaml.safe_load(
