@@ -41,7 +41,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         return Config(**_nest(values))
     except ValueError as error:
         # Every refusal begins with the key. One of several keys at once names all origins.
-        key = str(error).split()[0]
+        key = str(error).split()[0].rstrip(":")
         everything = " with ".join([str(path), *origins.values()])
         raise ConfigError(f"{origins.get(key, everything)}: {error}") from None
 

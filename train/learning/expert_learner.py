@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -93,8 +92,7 @@ class ExpertLearner(Learner):
                 f"expert_config.minibatch_size ({expert.minibatch_size}) cannot be spread evenly "
                 f"over {len(self._all_devices)} devices"
             )
-        searched = dataclasses.replace(
-            parse_search(expert.search),
+        searched = parse_search(expert.search).replace(
             margin_weight=self._margin_weight,
             draw_reward=self._draw_reward,
         )

@@ -163,7 +163,7 @@ def test_searches_are_compared_on_the_same_deals(tiny_checkpoints, tmp_path, cap
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--search", "sampels=5"), "search: unknown key 'sampels' (nearest: samples)"),
+        (("--search", "sampels=5"), "search: unknown key sampels"),
         (("--search", "samples=5", "--temperature", "1"), "--search plays the best action"),
     ],
 )
