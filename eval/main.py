@@ -198,7 +198,7 @@ def _report(
     for rows in comparisons:
         parts.append(
             f"{rows[0].player} minus {rows[0].other}, deal by deal\n\n{render_comparisons(rows)}\n"
-            "variance: of the difference of the win rates; 1 is the variance of independent games"
+            "variance: of the difference of the win rates; independent games have 1"
         )
     found = command.games_found
     played = sum(result.games for one in evaluated for result in one.results) - found

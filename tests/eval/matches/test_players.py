@@ -47,7 +47,7 @@ def test_an_unknown_named_player_comes_with_the_nearest_one():
 
 
 def test_a_value_that_is_no_player_is_refused():
-    with pytest.raises(EvaluationError, match="opponent: a int is no player"):
+    with pytest.raises(EvaluationError, match="opponent: a int is not a player"):
         as_player(3, "opponent")
 
 
