@@ -1,4 +1,4 @@
-"""Positions and rollouts of real games for the tests of bb_jax."""
+"""Positions and trajectories of real games for the tests of bb_jax."""
 
 import functools
 
@@ -10,6 +10,8 @@ from bb_jax.networks.network import Network, evaluate
 from bb_sim import EXTERNAL, Arena, GameBatch
 from bb_sim.arena import RolloutBuffer
 from bb_sim.rules.afterstates import afterstates_of, count_afterstates
+from bb_sim.rules.engine import NUM_PLIES
+from bb_sim.rules.observation import HAND_BYTE, legal_mask_of
 
 TINY_MLP = NetworkConfig(kind="mlp", hidden_layers=(16,), dropout=0.0)
 TINY_TRANSFORMER = NetworkConfig(
@@ -18,7 +20,7 @@ TINY_TRANSFORMER = NetworkConfig(
 AFTERSTATE_MLP = TINY_MLP.replace(afterstates=True)
 SEPARATE_AFTERSTATE_MLP = AFTERSTATE_MLP.replace(separate_policy=True)
 AFTERSTATE_TRANSFORMER = TINY_TRANSFORMER.replace(afterstates=True)
-ALL_PLIES = 24
+ALL_PLIES = NUM_PLIES
 
 
 @functools.cache
@@ -46,13 +48,13 @@ def with_hand(row: np.ndarray, *species: int) -> np.ndarray:
     """The row with another own hand."""
     row = row.copy()
     mask = sum(1 << index for index in species)
-    row[4], row[5] = mask & 255, mask >> 8
+    row[HAND_BYTE], row[HAND_BYTE + 1] = mask & 255, mask >> 8
     return row
 
 
 def legal_of(rows: np.ndarray) -> np.ndarray:
-    """bool [..., 33] from the rows' bytes."""
-    return np.unpackbits(rows[..., 14:19], axis=-1, bitorder="little")[..., :33].astype(bool)
+    """bool [..., 33], from rows uint8 [..., 19]."""
+    return legal_mask_of(rows)
 
 
 def scores_one_by_one(network: Network, params: dict, rows: np.ndarray) -> np.ndarray:

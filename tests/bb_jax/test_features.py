@@ -7,6 +7,7 @@ import pytest
 from bb_jax import features, legal_mask
 from bb_sim import SPECIES, action_id, decode_observation
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.observation import POINTS_BYTE, POINTS_ZERO
 from tests.bb_jax.games import legal_of, random_positions
 
 ROWS = random_positions(10)
@@ -70,7 +71,7 @@ def test_in_an_afterstate_the_viewer_does_not_move():
 @pytest.mark.parametrize(("margin", "hot"), [(-36, 0), (-21, 0), (-20, 0), (0, 20), (21, 40)])
 def test_margins_are_clipped(margin, hot):
     row = np.zeros((1, 19), np.uint8)
-    row[0, 10] = margin + 36
+    row[0, POINTS_BYTE] = margin + POINTS_ZERO
     found = np.asarray(features.context(jnp.array(row), "points"))[0, 37 : 37 + 41]
     assert list(np.flatnonzero(found)) == [hot]
 

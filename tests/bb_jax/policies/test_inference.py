@@ -8,6 +8,7 @@ import pytest
 from bb_jax import make_greedy_policy, make_policy_step, make_sampling_policy, replicate
 from bb_jax.networks.distributions import masked_log_softmax
 from bb_jax.networks.network import evaluate
+from bb_sim.rules.observation import TURN_BYTE
 from tests.bb_jax.games import ALL_PLIES, legal_of, random_positions, tiny_network
 
 NETWORK, PARAMS = tiny_network()
@@ -43,7 +44,7 @@ def test_log_probabilities_are_those_of_the_tempered_policy(temperature):
 
 def test_from_sampled_plies_on_the_best_action_is_chosen():
     actions, log_probs = _act(sampled_plies=10, temperature=3.0)
-    greedy = ROWS[:, 13] >= 10
+    greedy = ROWS[:, TURN_BYTE] >= 10
     np.testing.assert_array_equal(actions[greedy], _best()[greedy])
     assert (log_probs[greedy] == 0).all()
     assert (log_probs[~greedy] < 0).any()

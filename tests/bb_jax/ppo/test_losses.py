@@ -9,6 +9,7 @@ import pytest
 
 from bb_jax import PPOConfig
 from bb_jax.ppo.losses import Batch, policy_mask, ppo_loss
+from bb_sim.rules.observation import TURN_BYTE
 from tests.bb_jax.games import legal_of, random_positions
 
 ROWS = random_positions(2)[:40]
@@ -181,6 +182,6 @@ def test_parts_add_up_to_the_minibatch():
 def test_who_trains_the_policy():
     valid = np.arange(SIZE) % 2 == 0
     found = np.asarray(policy_mask(jnp.array(ROWS), jnp.array(valid), jnp.int32(15)))
-    expected = valid & (LEGAL.sum(axis=1) > 1) & (ROWS[:, 13] < 15)
+    expected = valid & (LEGAL.sum(axis=1) > 1) & (ROWS[:, TURN_BYTE] < 15)
     np.testing.assert_array_equal(found, expected)
     assert found.any() and (valid & ~found).any()

@@ -11,6 +11,8 @@ from bb_jax.networks.network import objective, values_or_results
 from bb_jax.search import Search, SearchConfig
 from bb_jax.search.halving import keep_better_half, num_rounds, worlds_until
 from bb_sim.rules.afterstates import expand_afterstates
+from bb_sim.rules.engine import NUM_PLIES, QUEUE_LIMIT, QUEUE_SIZE
+from bb_sim.rules.observation import QUEUE_BYTE, TURN_BYTE
 from bb_sim.search.endgame import are_endgames, endgame_values
 from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
 from tests.bb_jax.games import legal_of, random_positions, tiny_network
@@ -149,7 +151,9 @@ def test_without_samples_a_policy_over_objectives_has_half_a_say():
     policies = of_values.policies(params, rows)
     afterstates, starts = expand_afterstates(rows)
     # No gate can open any more.
-    certain = 24 - afterstates[:, 13].astype(int) + np.count_nonzero(afterstates[:, :4], axis=1) < 5
+    left = NUM_PLIES - afterstates[:, TURN_BYTE].astype(int)
+    queued = np.count_nonzero(afterstates[:, QUEUE_BYTE : QUEUE_BYTE + QUEUE_SIZE], axis=1)
+    certain = left + queued < QUEUE_LIMIT
     seen = set()
     for row, legal in enumerate(legal_of(rows)):
         values = alone[row, legal].astype(float)
@@ -186,19 +190,19 @@ def test_more_worlds_come_nearer_to_what_very_many_say():
     assert error(300) < error(20) / 3
 
 
-def test_forced_moves_are_judged_on_demand():
+def test_forced_moves_are_evaluated_on_demand():
     # A hand of four plain cards has no single action, so the forced ones are those of endgames.
     rows = random_positions(3)
     legal = legal_of(rows)
     forced = legal.sum(axis=1) == 1
-    skipped, judged = (
+    skipped, evaluated = (
         run(SearchConfig(samples=8), rows),
         run(SearchConfig(samples=8), rows, evaluate_forced=True),
     )
-    assert forced.any() and (skipped.actions == judged.actions).all()
+    assert forced.any() and (skipped.actions == evaluated.actions).all()
     assert (skipped.values[forced][legal[forced]] == 0).all()
     exact = endgame_values(rows[forced], beliefs_of(forced.sum(), 1), 0.02, draw_reward=-1.0)
-    assert np.allclose(judged.values[forced], exact, atol=1e-6)
+    assert np.allclose(evaluated.values[forced], exact, atol=1e-6)
 
 
 def test_time_is_a_budget_too():
