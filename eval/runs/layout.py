@@ -1,7 +1,8 @@
-"""What lies in a run's folder: the name of every file, each spelt here and nowhere else."""
+"""The layout of a run's folder: the name of every file in it, spelt here and nowhere else."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -13,8 +14,8 @@ RUNS_ROOT = Path("checkpoints")
 
 #: Full training states, one folder a step (orbax).
 STEPS = "steps"
-#: Exports for inference, one file for every step that is kept. A run that comes with the program
-#: holds packed training states here, and no steps.
+#: Exports for inference, one file for each step that is kept. A run that comes with the program
+#: holds packed training states here instead, and no steps.
 POLICIES = "policies"
 #: Checkpoint opponents, by the hash of their parameters.
 OPPONENTS = "opponents"
@@ -22,7 +23,7 @@ OPPONENTS = "opponents"
 EXPLOITER = "exploiter"
 #: The network that plays as the expert, where another one learns.
 TEACHER = "teacher.policy"
-#: The configuration that the run was last started with.
+#: The configuration of the run's last start.
 CONFIGURATION = "config.json"
 #: One row of metrics an iteration.
 METRICS = "training_metrics.jsonl"
@@ -44,9 +45,9 @@ DAMAGED_MANIFEST = "manifest.damaged.json"
 LADDER = "ladder.json"
 #: Curves and their page.
 REPORT = "report"
-#: Held by the process that trains in the folder, whose number it holds.
+#: Locked by the process that trains in the folder; its content is that process's number.
 TRAINING_LOCK = ".lock"
-#: The run's newest job, what it and its supervisor print, and the lock of the record.
+#: The run's newest job, the output of the job and its supervisor, and the lock of the record.
 JOB_RECORD = "job.json"
 JOB_LOG = "job.log"
 JOB_LOCK = ".job.lock"
@@ -54,13 +55,13 @@ JOB_LOCK = ".job.lock"
 POLICY_SUFFIX = ".policy"
 
 _POLICY_FILE = re.compile(rf"(\d+){re.escape(POLICY_SUFFIX)}")
-NEVER_WRITTEN = "holds a checkpoint that comes with the program, and is never written to"
 
 
 def is_run(folder: Path) -> bool:
     """Whether a training run, or a job that will begin one, has left traces in a folder."""
     traces = (STEPS, POLICIES, CONFIGURATION, METRICS, JOB_RECORD)
-    return any((folder / name).exists() for name in traces)
+    # Unlike Path.exists it takes any text, however long, and folders that may not be read.
+    return any(os.path.exists(folder / name) for name in traces)
 
 
 def policy_path(run: Path, step: int) -> Path:
@@ -92,14 +93,14 @@ def saved_steps(run: Path) -> list[int]:
 
 
 def is_shipped(run: Path) -> bool:
-    """Whether a run's folder came with the program: it holds a packed state and no steps.
+    """Whether a run's folder came with the program; nothing writes to such a folder.
 
-    Nothing writes to such a folder.
+    It holds a packed state and no steps.
     """
     try:
         return not saved_steps(run) and bool(packed_states(run))
     except OSError:
-        # A folder that may not be read: whatever is done with it next says why.
+        # The folder may not be read. Whatever is done with it next says so.
         return False
 
 
@@ -107,8 +108,9 @@ def refuse_shipped(run: Path, advice: str = "") -> None:
     """Raises CheckpointError where a run's folder came with the program.
 
     Args:
-      run: its folder.
+      run: the run's folder.
       advice: what to do instead.
     """
     if is_shipped(run):
-        raise CheckpointError(f"{run} {NEVER_WRITTEN}" + (f"; {advice}" if advice else ""))
+        refused = f"{run} holds a checkpoint that comes with the program, and is never written to"
+        raise CheckpointError(f"{refused}; {advice}" if advice else refused)

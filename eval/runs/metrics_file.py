@@ -1,4 +1,4 @@
-"""Reads the metrics of a run: one JSON object a line, whose last line a crash may have torn."""
+"""Reads the metrics of a run: one JSON object a line; a crash may have torn the last one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ Row = dict[str, Value]
 
 
 class MetricsError(UserError):
-    """Metrics cannot be written or read; its text is one clear sentence for the user."""
+    """Metrics cannot be written or read."""
 
 
-#: `bb_jax.files.named_errors` for metrics.
+#: Turns an operating system's refusal into a MetricsError; see `bb_jax.files.named_errors`.
 clear_errors = partial(named_errors, kind=MetricsError)
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """The complete rows of a metrics file, or of the one in a run folder; a torn end is left out.
+    """The complete rows of a metrics file; a torn last line is left out.
+
+    Args:
+      path: the file, or the run's folder that holds it.
 
     Raises:
       MetricsError: the file is missing, or a line before its last one is damaged.
@@ -34,7 +37,7 @@ def read_metrics(path: Path) -> list[Row]:
 
 
 def complete_lines(path: Path) -> list[tuple[bytes, Row]]:
-    """The lines of a metrics file with what they say, without a torn last line.
+    """The lines of a metrics file and their rows, without a torn last line.
 
     Raises:
       MetricsError: as in `read_metrics`.

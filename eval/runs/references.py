@@ -1,12 +1,13 @@
 """What RUN and RUN@STEP mean, on every command line and in every key of a configuration.
 
 A text that ends in `.policy` is a file. A text with a `/`, or with a `~` in front, is a path.
-Anything else is a name: `checkpoints/NAME`, or `./NAME` where that is no run. A final `@` with
+Anything else is a name: `checkpoints/NAME` if that is a run, else `./NAME`. A final `@` with
 digits is the step.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -19,11 +20,11 @@ _STEP = re.compile(r"(.+)@(\d+)", re.DOTALL)
 
 
 class Reference(NamedTuple):
-    """What a text refers to, before anything is looked for on the disk.
+    """The parts of RUN@STEP; nothing is looked up on the disk.
 
     Attributes:
       run: a path or a name.
-      step: completed iterations; None is the newest.
+      step: completed iterations; None stands for the newest step.
     """
 
     run: str
@@ -31,32 +32,41 @@ class Reference(NamedTuple):
 
 
 def parse_reference(text: str) -> Reference:
-    """Takes RUN@STEP apart; a text without a step is all RUN."""
+    """Splits RUN@STEP; a text without a step is all RUN."""
     match = _STEP.fullmatch(text)
     return Reference(text, None) if match is None else Reference(match[1], int(match[2]))
 
 
-def is_policy_file(text: str) -> bool:
-    """Whether a text is the path of a policy file, not a run's."""
-    return text.endswith(POLICY_SUFFIX)
+def named_file(text: str) -> Path | None:
+    """The policy file whose path a text is; None for a text that names a run.
+
+    Raises:
+      CheckpointError: there is no such file.
+    """
+    if not text.endswith(POLICY_SUFFIX):
+        return None
+    path = Path(os.path.expanduser(text))
+    if not os.path.isfile(path):
+        raise CheckpointError(f"there is no policy file {path}")
+    return path
 
 
 def find_run(run: str) -> Path:
     """The folder of a run.
 
-    Where a name fits a run in both places, standard error says which one is taken.
+    A note on standard error says which run is taken where a name fits both places.
 
     Args:
       run: a path or a name, without a step.
 
     Raises:
-      CheckpointError: there is no such run; those that there are, are named.
+      CheckpointError: there is no such run; the message lists the runs that exist.
     """
     if "/" in run or run.startswith("~"):
-        folder = Path(run).expanduser()
+        folder = Path(os.path.expanduser(run))
         if is_run(folder):
             return folder
-        missing = "holds no run" if folder.is_dir() else "is no folder"
+        missing = "holds no run" if os.path.isdir(folder) else "is no folder"
         raise CheckpointError(f"there is no run {run}: {folder} {missing}")
     found = [folder for folder in (RUNS_ROOT / run, Path(run)) if run and is_run(folder)]
     if not found:
@@ -70,16 +80,14 @@ def find_run(run: str) -> Path:
 
 
 def find_policy(text: str) -> Path:
-    """The policy file that RUN, RUN@STEP or a path to a file names.
+    """The policy file that RUN, RUN@STEP or the path of a file names.
 
     Raises:
-      CheckpointError: there is none; the message says what there is.
+      CheckpointError: there is no such policy; the message says what there is.
     """
-    if is_policy_file(text):
-        path = Path(text).expanduser()
-        if not path.is_file():
-            raise CheckpointError(f"there is no policy file {path}")
-        return path
+    file = named_file(text)
+    if file is not None:
+        return file
     reference = parse_reference(text)
     files = policy_files(find_run(reference.run))
     if not files:

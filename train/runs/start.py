@@ -11,7 +11,7 @@ from bb_jax import load_policy, policy_hash
 from bb_jax.errors import CheckpointError
 from bb_jax.networks.merging import merge_learners
 from eval.runs.layout import packed_states
-from eval.runs.references import find_policy, find_run, is_policy_file, parse_reference
+from eval.runs.references import find_policy, find_run, named_file, parse_reference
 from train.config import Config, config_to_dict, differences
 from train.runs.folder import RunFolder
 from train.runs.packing import unpack_state
@@ -178,8 +178,9 @@ def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
     Raises:
       CheckpointError: it is missing or damaged.
     """
-    if is_policy_file(reference):
-        return None, reference, unpack_state(Path(reference).expanduser())[0]
+    file = named_file(reference)
+    if file is not None:
+        return None, reference, unpack_state(file)[0]
     run, step = parse_reference(reference)
     source = RunFolder(find_run(run))
     if not source.has_steps():

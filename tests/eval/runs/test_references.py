@@ -90,6 +90,10 @@ def test_paths_and_files_stand_for_themselves(here, monkeypatch):
         ("/nowhere/run", "there is no run /nowhere/run: /nowhere/run is no folder"),
         ("gone.policy", r"there is no policy file gone\.policy"),
         ("", "there is no run ''"),
+        ("x" * 300, "there is no run xxx"),
+        ("x" * 300 + ".policy", "there is no policy file xxx"),
+        ("~nobody-here/run", "there is no run ~nobody-here/run"),
+        ("~nobody-here/a.policy", "there is no policy file ~nobody-here"),
     ],
 )
 def test_what_is_missing_is_named(here, text, message):
