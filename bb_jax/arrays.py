@@ -11,22 +11,22 @@ from bb_jax.errors import CheckpointError
 
 
 def to_arrays(tree: Any) -> dict[str, Any]:
-    """A tree of device or host arrays as a nested dict of numpy arrays of their own.
+    """Copies a tree of device or host arrays into a nested dict of numpy arrays.
 
-    The copy matters: on a CPU an array fetched from the device may be its very buffer, which the
-    next update overwrites.
+    The copy matters: on a CPU, an array fetched from the device may share the device's buffer,
+    which the next update overwrites.
     """
     state = jax.device_get(serialization.to_state_dict(tree))
     return jax.tree.map(lambda leaf: np.array(leaf, copy=True), state)
 
 
 def from_arrays(template: Any, arrays: Mapping[str, Any], what: str) -> Any:
-    """Arrays in the structure of a template.
+    """Puts arrays into the structure of a template.
 
     Args:
       template: tree of arrays or ShapeDtypeStructs.
-      arrays: what `to_arrays` made of a tree of that structure.
-      what: named in the error.
+      arrays: the result of `to_arrays` for a tree of that structure.
+      what: a name for the arrays in the error.
 
     Raises:
       CheckpointError: names, shapes or dtypes differ; the first difference is named.

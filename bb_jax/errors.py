@@ -1,7 +1,7 @@
-"""The errors whose text is one clear sentence for the user.
+"""Errors whose text is one clear sentence for people.
 
-A command line shows the sentence, without a traceback, and ends with a non-zero exit code. Rooms
-and wings add kinds of their own where somebody has to tell them apart.
+A command line shows the sentence without a traceback, and ends with a non-zero exit code. Other
+modules add kinds of their own where somebody tells them apart.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 
 
 class UserError(Exception):
-    """Something that the user can put right; the text is one sentence that says what."""
+    """Something that people can put right; the text is one sentence that says what."""
 
 
 class CheckpointError(UserError):
@@ -29,7 +29,7 @@ class FileError(UserError):
 
 
 def one_line(error: BaseException) -> str:
-    """What a library's error says, in a sentence or so; the system's reason where there is one."""
+    """A library's error in a sentence or so; the operating system's reason where there is one."""
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     code = re.search(r"os_error_code='(\d+)'", text)
     if code:

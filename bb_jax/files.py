@@ -15,15 +15,15 @@ from bb_jax.errors import FileError, UserError
 def named_errors(
     path: Path, verb: str = "write", kind: type[UserError] = FileError
 ) -> Iterator[None]:
-    """Turns an operating system's refusal into a sentence that names the file.
+    """Turns an operating system's error into a sentence that names the file.
 
     Args:
       path: the file or folder.
-      verb: what is done to it.
+      verb: what the code inside does to it.
       kind: the error to raise.
 
     Raises:
-      UserError: of that kind, for every OSError inside.
+      UserError: an error of that kind, for every OSError inside.
     """
     try:
         yield
@@ -39,11 +39,11 @@ def write_whole(
     Args:
       path: the file; a symbolic link is followed.
       content: all of it.
-      sync: waits until it is on the disk, so that it outlives a power failure too.
+      sync: whether to wait until it is on the disk, so that it survives a power failure too.
       kind: the error to raise.
 
     Raises:
-      UserError: of that kind, where the operating system refuses; an old file is as it was.
+      UserError: an error of that kind, where the operating system refuses. An old file is kept.
     """
     with named_errors(path, kind=kind):
         path = path.resolve()
@@ -81,7 +81,7 @@ def read_object(path: Path, kind: type[UserError] = FileError) -> dict[str, Any]
     """A JSON object from a file; None where there is no such file.
 
     Raises:
-      UserError: of that kind, where the file cannot be read or holds something else.
+      UserError: an error of that kind, where the file cannot be read or holds something else.
     """
     try:
         with named_errors(path, "read", kind):
@@ -98,7 +98,7 @@ def read_object(path: Path, kind: type[UserError] = FileError) -> dict[str, Any]
 
 
 def check_writable(path: Path) -> None:
-    """Tries whether a file could be written, before hours of work whose result goes there.
+    """Checks that a file can be written, before hours of work whose result goes there.
 
     A file that exists stays untouched.
 

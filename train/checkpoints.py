@@ -73,7 +73,7 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
-    """Where a state comes from: its run, how long and on what that trained, how strong it is."""
+    """The origin of a state: its run, how long that trained and on which machine, its strength."""
     from train.runs.store import meaning_of_values
 
     state, config = host["run"], host["config"]
@@ -96,7 +96,7 @@ def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
 
 
 def _training_time(run: Path, iteration: int) -> dict[str, Any]:
-    """Hours that the iterations took in all, and when the last one ended."""
+    """The hours of all iterations up to this one, and the time when it ended."""
     from eval.runs.layout import METRICS
     from eval.runs.metrics_file import read_metrics
 
@@ -110,7 +110,7 @@ def _training_time(run: Path, iteration: int) -> dict[str, Any]:
 
 
 def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:
-    """The run's final evaluation, where it is of this iteration."""
+    """The run's final evaluation, if it belongs to this iteration."""
     from bb_jax.files import read_object
     from eval.runs.layout import FINAL_EVALUATION
 

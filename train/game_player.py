@@ -9,7 +9,6 @@ import jax
 
 from bb_jax import Policy, make_policy_step
 from bb_sim.rules.engine import NUM_PLIES
-from train.config import Config
 from train.games.deciders import NetworkDecider, SamplingSettings
 from train.games.generator import GenerationShape, Generator
 from train.games.plan import GamePlan, groups_of_host, plan_games, share_of_host
@@ -17,7 +16,6 @@ from train.games.pool import OpponentPool
 from train.games.rollout import Rollout
 from train.interrupt import Task
 from train.runs.state import GameSource
-from train.schedules import get_temperature
 
 Games = tuple[GamePlan, Rollout]
 
@@ -172,19 +170,3 @@ def generate_games_batched_by_opponent(
         )
         source = GameSource(0, opponent_pool.shares(), opponent_pool.hashes())
         return player.prepare(source, network.params, temperature, (seed,))()
-
-
-def sampled_plies(config: Config) -> int:
-    """The plies of a game whose actions are sampled; the best action is played after them."""
-    return NUM_PLIES if config.temp_threshold is None else config.temp_threshold
-
-
-def temperature_of(config: Config, iteration: int, total_iterations: int) -> float:
-    """The temperature at which an iteration's games are sampled; see `get_temperature`."""
-    return get_temperature(
-        iteration,
-        total_iterations,
-        config.temperature_start,
-        config.temperature_end,
-        config.temperature_schedule,
-    )

@@ -1,4 +1,4 @@
-"""Work that a signal can interrupt: it runs in a thread while the main thread listens."""
+"""Signals that stop a run, and work in a thread that they can interrupt."""
 
 from __future__ import annotations
 
@@ -10,25 +10,35 @@ from types import FrameType
 from typing import Any, Generic, TypeVar
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# How long a signal may go unnoticed, in seconds.
+# Seconds that a signal may go unnoticed.
 _POLL_SECONDS = 0.1
 
 T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """A signal asked the run to stop; `signal_number` says which, `where` on which host."""
+    """A signal asked the run to stop.
+
+    Attributes:
+      signal_number: the signal.
+    """
 
     def __init__(self, signal_number: int, where: str = ""):
+        """Says which signal.
+
+        Args:
+          signal_number: the signal.
+          where: added to the message, such as " on host 1".
+        """
         super().__init__(f"stopped by {signal.Signals(signal_number).name}{where}")
         self.signal_number = signal_number
 
 
 class StopSignals:
-    """Notes SIGINT and SIGTERM while it is entered; a second one ends the process at once."""
+    """Notes SIGINT and SIGTERM while entered; a second signal ends the process at once."""
 
     def __init__(self) -> None:
-        #: The signal that has come, if any.
+        #: The signal that came, if any.
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
         self._watch: Callable[[], None] | None = None
@@ -47,12 +57,17 @@ class StopSignals:
             os._exit(128 + number)
         self.received = number
 
-    def watch(self, check: Callable[[], None]) -> None:
-        """Has `check` called by `check` as well; it may raise what else ends the run."""
-        self._watch = check
+    def watch(self, watch: Callable[[], None]) -> None:
+        """Adds a function that `check` calls too; it raises whatever else ends the run."""
+        self._watch = watch
 
     def check(self) -> None:
-        """Raises Interrupted if a signal has come, and what the watch raises."""
+        """Ends the run where something asks for it.
+
+        Raises:
+          Interrupted: a signal came.
+          UserError: whatever the function of `watch` raises.
+        """
         if self._watch is not None:
             self._watch()
         if self.received is not None:
@@ -60,10 +75,10 @@ class StopSignals:
 
 
 class Task(Generic[T]):
-    """A function that runs in a thread of its own from now on.
+    """Runs a function in a thread of its own, from now on.
 
-    The main thread stays free for signals even while a compiled call of half a minute runs. The
-    thread is a daemon: an abandoned task does not keep the process alive.
+    The main thread stays free for signals even during a compiled call of half a minute. The thread
+    is a daemon: an abandoned task does not keep the process alive.
     """
 
     def __init__(self, function: Callable[[], T]):
@@ -85,8 +100,8 @@ class Task(Generic[T]):
         """Waits for the function's value.
 
         Raises:
-          Interrupted: a signal came first; the function goes on, its value is lost.
-          BaseException: what the function raised.
+          Interrupted: a signal came first; the function goes on, but its value is lost.
+          BaseException: whatever the function raises.
         """
         while not self._done.wait(_POLL_SECONDS):
             stop.check()

@@ -10,20 +10,20 @@ import jax
 
 from eval.runs.metrics_file import MetricsError
 
-# Iterations that compile come first, and would hide the others.
+# The first iterations compile, which would hide everything else.
 _WARM_UP = 2
 
 
 class Profiler:
-    """Traces some iterations of a run once they are warm; told before each of them."""
+    """Traces some iterations of a run, after those that compile."""
 
     def __init__(self, folder: Path, iterations: int, say: Callable[[str], None]):
         """Writes nothing yet.
 
         Args:
-          folder: for the trace, made when it is needed.
-          iterations: to trace; 0 for none.
-          say: told where the trace is.
+          folder: the folder of traces, made when it is needed.
+          iterations: number of iterations to trace; 0 traces nothing.
+          say: called with a sentence on where the trace is.
         """
         self._folder = folder
         self._iterations = iterations
@@ -32,14 +32,14 @@ class Profiler:
         self._tracing = False
 
     def before_iteration(self) -> None:
-        """Starts or ends the trace where it is time for it.
+        """Starts or ends the trace when it is due; called before every iteration.
 
         Raises:
           MetricsError: the trace cannot be written.
         """
         if self._iterations and self._begun == _WARM_UP:
             options = jax.profiler.ProfileOptions()
-            # Every call of Python would take most of the room and of the time.
+            # Tracing every Python call would take most of the space and time.
             options.python_tracer_level = 0
             stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
             self._folder = self._folder / stamp

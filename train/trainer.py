@@ -1,18 +1,24 @@
 """The training loop.
 
-In an iteration, games against the pool are generated, and the learner makes an update from them.
-Every `eval_frequency` iterations the learner is evaluated, which moves the adaptive weights. Every
-`checkpoint_frequency` iterations it joins the pool, and a checkpoint is saved. After every
-`exploit_patch_interval` iterations an exploiter of it is trained.
+An iteration, in this order:
+  1. An exploiter of the policy is trained, after every `exploit_patch_interval` iterations.
+  2. The acting parameters play games against the pool.
+  3. The learner updates its parameters from the games.
+  4. Every `eval_frequency` iterations the policy is evaluated, which moves the adaptive weights.
+  5. Every `checkpoint_frequency` iterations the policy joins the pool.
+  6. The row of metrics is written, and then the checkpoint.
 
-Under asynchronous generation the policy lag is exactly one: while iteration i learns, the games of
-iteration i + 1 are generated with the parameters from before iteration i. Only the games of the
-first iteration are generated with its own parameters.
+Under asynchronous generation, the games of iteration i + 1 are played while iteration i learns,
+with the parameters that iteration i started from: a policy lag of exactly one. The very first
+iteration has no lag; its games come from its own parameters.
 
-These are resumed, in this order: the learner's arrays and the run's state (iteration, totals, pool,
-evaluations) after the last completed iteration; under lag one also the parameters and the shares of
-the next games; then an exploiter whose training was interrupted. All random streams are functions
-of (seed, start, iteration), so games and updates need nothing else to be the same.
+Resumed, in this order:
+  1. The learner's arrays and the run's state (iteration, totals, pool, evaluations) after the last
+     completed iteration.
+  2. Under a lag of one, the parameters and the shares of the next iteration's games.
+  3. The exploiter, if one was in training.
+Every random stream is a function of (seed, start, iteration), so this is all it takes to repeat the
+same games and updates.
 """
 
 from __future__ import annotations
@@ -30,11 +36,12 @@ from bb_jax.errors import CheckpointError, EvaluationError
 from eval.matches.match import MatchResult
 from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from eval.runs.metrics_file import MetricsError
+from train.coefficients import coefficients_of, sampled_plies, temperature_of
 from train.config import Config
 from train.display import Display
 from train.evaluation import evaluate
 from train.exploit import ExploitPatch
-from train.game_player import GamePlayer, Games, sampled_plies, temperature_of
+from train.game_player import GamePlayer, Games
 from train.games.generator import Generator
 from train.games.pool import make_opponent_pool
 from train.hosts.base import HostError, Hosts
@@ -46,7 +53,6 @@ from train.runs.start import Origin
 from train.runs.state import GameSource, RunState
 from train.runs.steps import SavedState
 from train.runs.store import Store
-from train.schedules import get_entropy_coef, get_learning_rate
 
 # The purposes of random streams; each purpose has numbers of its own.
 INITIALISATION, GAMES, UPDATE, EVALUATION, EXPLOIT, FINAL_EVALUATION = range(6)
@@ -264,27 +270,7 @@ class Trainer:
         return iteration - 1 - start, self._config.total_iterations - start
 
     def _hyper(self, iteration: int) -> Hyper:
-        """The coefficients of an iteration."""
-        config = self._config
-        done, total = self._schedule_position(iteration)
-        entropy_coef = config.ppo_config.entropy_coef
-        if config.entropy_schedule != "none":
-            entropy_coef = get_entropy_coef(
-                done, total, config.entropy_start, config.entropy_end, config.entropy_schedule
-            )
-        return Hyper(
-            learning_rate=get_learning_rate(
-                done,
-                total,
-                config.learning_rate,
-                config.lr_schedule,
-                config.min_learning_rate,
-                config.lr_warmup_iterations,
-            ),
-            entropy_coef=entropy_coef,
-            temperature=temperature_of(config, done, total),
-            sampled_plies=sampled_plies(config),
-        )
+        return coefficients_of(self._config, *self._schedule_position(iteration))
 
     def _evaluate(self, policy: Any, games: int, purpose: int) -> list[MatchResult]:
         opponents, scoring = self._config.eval_opponents, self._config.scoring

@@ -1,4 +1,4 @@
-"""Brings the hosts of a run together: JAX's distributed runtime, and their connections."""
+"""Brings the hosts of a run together: starts JAX's distributed runtime and connects them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ class ClusterOptions:
 
     Attributes:
       coordinator: HOST:PORT on host 0; None leaves everything to JAX's cluster detection.
-      num_processes, process_id: hosts in all, and which of them this is.
-      start_seconds: that the hosts wait for each other at the start.
-      patience: seconds of silence after which a host is taken for lost.
+      num_processes: number of hosts.
+      process_id: this host's number.
+      start_seconds: seconds that the hosts wait for each other at the start.
+      patience: seconds of silence after which a host counts as lost.
     """
 
     coordinator: str | None = None
@@ -47,7 +48,7 @@ class ClusterOptions:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of several hosts to a command line."""
+    """Adds the options for several hosts to a command line."""
     group = parser.add_argument_group("several hosts", "the same command on each of them")
     group.add_argument(
         "--distributed", choices=("auto",),
@@ -66,7 +67,7 @@ def cluster_options(options: argparse.Namespace) -> ClusterOptions | None:
     """The hosts that a command line asks for; None for one host alone.
 
     Raises:
-      HostError: options that do not go together.
+      HostError: the options do not go together.
     """
     explicit = (options.coordinator, options.num_processes, options.process_id)
     given = [value is not None for value in explicit]
@@ -91,14 +92,14 @@ def cluster_options(options: argparse.Namespace) -> ClusterOptions | None:
 
 
 def connect_hosts(options: ClusterOptions, stop: StopSignals) -> Hosts:
-    """Starts JAX's distributed runtime, before any device is used, and connects the hosts.
+    """Starts JAX's distributed runtime and connects the hosts; it comes before any use of a device.
 
     Raises:
       HostError: they do not find each other.
     """
     import jax
 
-    # Its handler would take the place of ours for SIGTERM.
+    # The service's handler would replace ours for SIGTERM.
     jax.config.update("jax_enable_preemption_service", False)
     explicit = options.coordinator is not None
     try:
@@ -124,7 +125,7 @@ def connect_hosts(options: ClusterOptions, stop: StopSignals) -> Hosts:
 
 
 def _connect(index: int, count: int, options: ClusterOptions) -> list[Connection]:
-    """Connects hosts 1, 2, ... with host 0, which tells them where through JAX."""
+    """Connects hosts 1, 2, ... with host 0, which tells them its address through JAX."""
     from jax.experimental import multihost_utils
 
     content = np.zeros(_ADDRESS_BYTES, np.uint8)
@@ -157,7 +158,7 @@ def _connect(index: int, count: int, options: ClusterOptions) -> list[Connection
 
 
 def _own_names(options: ClusterOptions) -> list[str]:
-    """Names under which the others may reach this host, the likeliest first."""
+    """Names by which other hosts may reach this one, the likeliest first."""
     names = [options.coordinator.rpartition(":")[0].strip("[]")] if options.coordinator else []
     hostname = socket.gethostname()
     names += [socket.getfqdn(), hostname]
@@ -183,10 +184,10 @@ _handlers: list[Callable[[int], None]] = []
 
 
 def _speak_before_abort(hosts: Hosts) -> None:
-    """Has a process that JAX's runtime aborts because host 0 is gone say so, and exit in order.
+    """Turns the abort by JAX's runtime into a sentence and an exit code, where host 0 is gone.
 
-    The runtime aborts from a thread of its own as soon as the connection to the coordination
-    service breaks, and offers no other way out. Aborts with other causes go on.
+    The runtime aborts the process from its own thread as soon as the connection to the coordination
+    service breaks, and offers no other way out. Aborts with other causes are left alone.
     """
 
     def on_abort(number: int) -> None:

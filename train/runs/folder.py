@@ -1,4 +1,4 @@
-"""The files of a run, and the question where a run begins: anew, resumed, or from another run."""
+"""The folder of a run in training: its lock, and what is added and removed there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eval.runs.locks import take_lock
 
 
 class RunFolder:
-    """The files of one run, which `eval.runs.layout` names."""
+    """A run's folder, whose files `eval.runs.layout` names."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -39,10 +39,10 @@ class RunFolder:
         return self.exploiter / f"{iteration:06d}"
 
     def make(self) -> None:
-        """Makes the folders.
+        """Makes the folder and its sub-folders.
 
         Raises:
-          CheckpointError: the file system refuses, or the folder comes with the program.
+          CheckpointError: the file system refuses, or the run comes with the program.
         """
         layout.refuse_shipped(
             self.path,
@@ -87,7 +87,7 @@ class RunFolder:
         return file
 
     def has_steps(self) -> bool:
-        """Whether a run has left checkpoints here.
+        """Whether there are training states to resume from.
 
         Raises:
           CheckpointError: the folder may not be read.
@@ -98,7 +98,7 @@ class RunFolder:
             raise CheckpointError(f"cannot read {self.steps}: {error.strerror}") from error
 
     def drop_exploiters_except(self, iterations: range) -> None:
-        """Removes the training states of the exploiters of other iterations.
+        """Removes the exploiters' training states of all other iterations.
 
         Raises:
           CheckpointError: the file system refuses.
@@ -111,14 +111,18 @@ class RunFolder:
             raise CheckpointError(f"cannot clear {self.exploiter}: {error.strerror}") from error
 
     def drop_policies_except(self, steps: list[int]) -> None:
-        """Removes the exports of steps that are not kept any more."""
+        """Removes the exports of all other steps."""
         kept = {self.policy(step) for step in steps}
         for export in layout.policy_files(self.path).values():
             if export not in kept:
                 export.unlink(missing_ok=True)
 
     def adopt_opponent(self, source: Path, policy_hash: str) -> None:
-        """Copies the policy file of a checkpoint opponent, whose hash is given, from another run.
+        """Copies a checkpoint opponent from another run.
+
+        Args:
+          source: its policy file.
+          policy_hash: the hash of its parameters.
 
         Raises:
           CheckpointError: it cannot be copied.
@@ -128,7 +132,7 @@ class RunFolder:
             copy_whole(source, target, kind=CheckpointError)
 
     def adopt_teacher(self, source: Path) -> None:
-        """Copies the teacher's policy file, so that the run needs no other folder from then on.
+        """Copies the teacher's policy file, so that the run needs no other folder.
 
         Raises:
           CheckpointError: it cannot be copied.

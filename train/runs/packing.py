@@ -1,9 +1,9 @@
 """Packed training states: one file that another run can start from, and that can be played.
 
-A packed state is a policy file (`bb_jax.policies.policy_file`) with two keys more: "training", the
-rest of the learner's state and what the run knew (MessagePack, its moments perhaps in bfloat16),
-and "checksum" (SHA-256 of everything else). It holds no opponents and no random streams. Equal
-states make equal bytes.
+A packed state is a policy file (`bb_jax.policies.policy_file`) with two more keys. "training" holds
+the rest of the learner's state and the run's state, in MessagePack; the moments may be in bfloat16.
+"checksum" is the SHA-256 of everything else. There are no opponents and no random streams in it.
+Equal states make equal bytes.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _EMPTY_POOL: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}}
 def pack_state(
     path: Path, saved: SavedState, metadata: Mapping[str, Any], moments: str = "bfloat16"
 ) -> None:
-    """Writes the learner's part of a training state.
+    """Packs the learner's part of a training state into a file.
 
     Args:
-      path: of the file, ending in ".policy".
-      saved: arrays with a "learner"; as host the "run" and its "config".
-      metadata: JSON-able, about where the state comes from.
-      moments: type of the optimizer's moments in the file, one of `MOMENT_DTYPES`.
+      path: the file, ending in ".policy".
+      saved: arrays with a "learner"; the host part holds the "run" and its "config".
+      metadata: JSON-able values on where the state comes from.
+      moments: the optimizer's moments are stored in this type, one of `MOMENT_DTYPES`.
 
     Raises:
       CheckpointError: the file cannot be written.
@@ -58,7 +58,7 @@ def pack_state(
 
 
 def unpack_state(path: Path) -> tuple[SavedState, dict[str, Any]]:
-    """What `pack_state` wrote, with moments in float32, and its metadata.
+    """Reads what `pack_state` wrote: the state, with moments in float32, and the metadata.
 
     Raises:
       CheckpointError: the file is missing, damaged, or a policy without a training state.

@@ -56,16 +56,15 @@ class NewRun:
 def find_new_run(config: Config) -> NewRun:
     """Finds what a new run begins with: a fresh network, or the state that `resume_from` names.
 
-    From another run come parameters, optimizer state, iteration, totals and pool members;
-    random streams, adaptive weights and metrics are the new run's own. From the run of `merge_with`
-    come parameters and optimizer state; the pool then begins empty, since its members are narrower.
-    Nothing is written.
+    The named state gives parameters, optimizer state, iteration, totals and pool members. Random
+    streams, adaptive weights and metrics are the new run's own. `merge_with` gives the parameters
+    and the optimizer state of a second network; the pool then begins empty, since its members are
+    narrower. Nothing is written.
 
     Raises:
-      CheckpointError: the other run's checkpoint is missing (a configuration that would make it is
-        named), damaged, of another architecture, lacks a checkpoint opponent, or has all
-        iterations already; a fixed opponent is missing or of another architecture; or the teacher
-        is missing or cannot judge afterstates.
+      CheckpointError: the named state is missing, damaged, of another architecture, lacks a
+        checkpoint opponent or has all iterations already; a fixed opponent is missing or of another
+        architecture; or the teacher is missing or cannot judge afterstates.
     """
     teacher = _teacher(config)
     fixed_paths, fixed = _fixed_opponents(config)
@@ -105,7 +104,7 @@ def find_new_run(config: Config) -> NewRun:
 
 
 def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedState]:
-    """`read_state` of what a key of the configuration names."""
+    """Reads the state that a key of the configuration names; the error says what would make it."""
     try:
         return read_state(reference)
     except CheckpointError as error:
@@ -116,7 +115,7 @@ def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedS
 
 
 def _apart(config: Config) -> tuple[Config, Config]:
-    """The configurations of two networks that make the configured one when merged."""
+    """Configurations of the two networks that are merged into the configured one."""
     network = config.network_config
     return (
         config.replace(merge_with=None, network_config=network.replace(second_tower=())),
@@ -128,7 +127,7 @@ def _apart(config: Config) -> tuple[Config, Config]:
 
 
 def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
-    """Policy files of the fixed opponents, and the hashes of their parameters."""
+    """The fixed opponents' policy files, and the hashes of their parameters."""
     paths, hashes = [], []
     for reference in config.fixed_opponents:
         try:
@@ -142,7 +141,7 @@ def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
 
 
 def _teacher(config: Config) -> Path | None:
-    """The policy file of the teacher, which is read through."""
+    """The teacher's policy file, after a look into it."""
     reference = config.expert_config.teacher
     if reference is None:
         return None
@@ -169,11 +168,11 @@ def _experiment(config: Path) -> str | None:
 
 
 def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
-    """The state that RUN, RUN@STEP or the file of a packed state names; nothing is written.
+    """Reads the state that RUN, RUN@STEP or the file of a packed state names.
 
     Returns:
-      The run's folder, None for a packed state, which has no opponents; a description for messages;
-      and the state.
+      The run's folder (None for a packed state, which has no opponents), a description for
+      messages, and the state.
 
     Raises:
       CheckpointError: it is missing or damaged.
@@ -202,7 +201,7 @@ def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
 
 
 def read_host(saved: SavedState, description: str) -> tuple[RunState, dict[str, Any]]:
-    """The run's state and the configuration that were saved with it."""
+    """The run's state and configuration from a saved step."""
     try:
         return RunState.from_json(saved.host["run"]), saved.host["config"]
     except (KeyError, TypeError) as error:

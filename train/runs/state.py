@@ -1,4 +1,4 @@
-"""What a run knows beside the arrays on the device; saved as JSON with every checkpoint."""
+"""A run's state beside the arrays on the device; saved as JSON with every checkpoint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class GameSource:
-    """What the games of an iteration are generated from, beside the acting parameters.
+    """What an iteration's games are generated from, beside the acting parameters.
 
     Attributes:
-      iteration: the iteration that learns from them.
-      shares: part of the games for each opponent key.
-      members: hashes of the checkpoint opponents among them.
+      iteration: the iteration that learns from the games.
+      shares: each opponent key's share of the games.
+      members: hashes of the checkpoint opponents among the keys.
     """
 
     iteration: int
@@ -24,7 +24,7 @@ class GameSource:
 
 @dataclass(frozen=True)
 class Totals:
-    """Counts over all iterations of a run, those before its start included."""
+    """Counts over all iterations of a run, including those before its start."""
 
     games: int = 0
     positions: int = 0
@@ -41,14 +41,14 @@ class RunState:
 
     Attributes:
       iteration: completed iterations.
-      start_iteration: the iteration that this run started from: 0, or that of the run that it
-        continues. Schedules span from here to the end.
-      totals: counts.
+      start_iteration: the iteration that this run started from: 0, or the iteration of the state
+        that it continues. Schedules span from here to the end.
+      totals: counts of games, positions and updates.
       pool: `OpponentPool.state_dict()`.
       next_games: under a policy lag of one, the source of the next iteration's games, whose
-        acting parameters lie with the arrays; None where they are generated from this state.
+        acting parameters lie with the arrays. None where this state is their source.
       evaluations: every evaluation so far: iteration and win rate against each opponent.
-      exploit: what the last exploiter achieved (`train.exploit.Exploit.as_json()`), if any.
+      exploit: the last exploiter's result (`train.exploit.Exploit.as_json()`), if any.
     """
 
     iteration: int
@@ -60,12 +60,12 @@ class RunState:
     exploit: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-able values from which `from_json` makes an equal state."""
+        """JSON-able values that `from_json` turns back into an equal state."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunState:
-        """The state whose `as_json()` was `values`, tuples having become lists."""
+        """The state whose `as_json()` was `values`; JSON has turned its tuples into lists."""
         source = values["next_games"]
         if source is not None:
             source = GameSource(source["iteration"], source["shares"], tuple(source["members"]))

@@ -1,4 +1,4 @@
-"""Full training states on disk, by orbax: saved asynchronously, restored exactly."""
+"""Full training states on disk, by orbax: saved in the background, restored exactly."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _CHECKSUM = "checksum"
 
 @dataclass(frozen=True)
 class SavedState:
-    """What one step holds.
+    """The content of one step.
 
     Attributes:
-      arrays: nested dict of numpy arrays (flax state dict of everything that lives on a device).
-      host: everything else, JSON-able.
+      arrays: nested dict of numpy arrays: the flax state dict of everything on the device.
+      host: JSON-able values: everything else.
     """
 
     arrays: dict[str, Any]
@@ -41,19 +41,19 @@ class SavedState:
 
 
 class TrainingSteps:
-    """The steps under one folder: the newest ones and the best one are kept.
+    """The training states in one folder, of which the newest ones and the best one are kept.
 
-    A step is complete or not there: a kill in the middle of a save leaves the steps before it.
+    A step is complete or not there: a kill in the middle of a save leaves the earlier steps.
     """
 
     def __init__(self, folder: Path, keep: int | None, *, keep_best: bool = True):
-        """Opens or makes the folder, and removes what an interrupted save has left there.
+        """Opens or makes the folder, and removes the remains of an interrupted save.
 
         Args:
-          folder: holds one sub-folder a step.
-          keep: how many of the newest steps are kept; None only reads, and writes nothing to a
-            folder that may be somebody else's.
-          keep_best: whether the best step stays besides; without it win rates are not stored.
+          folder: the folder, with one sub-folder a step.
+          keep: number of newest steps to keep; None opens the folder to read alone, since it may be
+            another run's.
+          keep_best: whether to keep the best step too; without it, win rates are not stored.
 
         Raises:
           CheckpointError: the folder cannot be made or read.
@@ -96,12 +96,12 @@ class TrainingSteps:
         return self.steps[-1]
 
     def save(self, step: int, state: SavedState, mean_win_rate: float | None) -> None:
-        """Begins to save a step; `wait` ends it. A step that is there already stays as it is.
+        """Begins to save a step; `wait` ends it. A step that exists already stays as it is.
 
         Args:
           step: completed iterations.
-          state: its arrays must not change until the save has ended.
-          mean_win_rate: decides which step is the best; None where none was measured.
+          state: the content; its arrays must not change until the save has ended.
+          mean_win_rate: chooses the best step; None where none was measured.
 
         Raises:
           CheckpointError: this save, or the one before it, cannot be written.
@@ -122,7 +122,7 @@ class TrainingSteps:
             raise CheckpointError(self._cannot_write(step, error)) from error
 
     def wait(self) -> None:
-        """Waits until what was saved is complete on disk.
+        """Waits until the pending save is complete on disk.
 
         Raises:
           CheckpointError: it could not be written.
@@ -166,16 +166,16 @@ class TrainingSteps:
         return SavedState(arrays, host)
 
     def delete_after(self, step: int) -> None:
-        """Removes the steps after one from which a run goes on."""
+        """Removes all later steps, before a run goes on from this one."""
         for later in [other for other in self.steps if other > step]:
             self._manager.delete(later)
 
     def close(self) -> None:
-        """Ends what is being saved, and lets go of the folder."""
+        """Finishes the pending save and closes the folder; errors as in `wait`."""
         try:
             self.wait()
         finally:
-            # It waits once more, and would repeat what `wait` has said.
+            # It waits once more, and would repeat the error of `wait`.
             with suppress(Exception):
                 self._manager.close()
 
@@ -207,7 +207,7 @@ def _options(keep: int | None, keep_best: bool) -> ocp.CheckpointManagerOptions:
 
 
 def _alone() -> MultiprocessingOptions:
-    """Has orbax neither wait for other processes nor leave the writing to one of them."""
+    """Options under which orbax neither waits for other processes nor lets one of them write."""
     if jax.process_count() == 1:
         return MultiprocessingOptions()
     index = jax.process_index()
@@ -217,9 +217,10 @@ def _alone() -> MultiprocessingOptions:
 
 
 def _drop_damaged_win_rates(folder: Path) -> None:
-    """Has steps whose win rate cannot be read count as never evaluated.
+    """Lets steps with an unreadable win rate count as never evaluated.
 
-    Orbax reads all of them when it opens a folder, and would refuse the whole folder for one.
+    Orbax reads all win rates when it opens a folder; a single bad one would make it refuse the
+    whole folder.
     """
     for item in folder.glob(f"[0-9]*/{_METRICS_ITEM}"):
         try:
@@ -238,10 +239,10 @@ def _checksum(arrays: dict[str, Any]) -> int:
 
 
 def quiet_libraries() -> None:
-    """Has orbax and tensorstore raise their errors without printing them as well.
+    """Keeps orbax and tensorstore from printing the errors that they also raise.
 
-    Orbax logs each with a traceback. Tensorstore reports the other writes of a save that has
-    failed to an event loop that is gone by then; nobody can catch that.
+    Orbax logs each error with a traceback. After a failed save, tensorstore reports the remaining
+    writes to an event loop that is gone by then, where nobody can catch them.
     """
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     show = sys.unraisablehook

@@ -59,7 +59,7 @@ def policy(tmp_path_factory):
     path = tmp_path_factory.mktemp("policy") / "1.policy"
     network = build_network(NETWORK, "points")
     params = network.init(jax.random.key(0), jax.numpy.zeros((1, 19), jax.numpy.uint8))
-    save_policy(path, params, NETWORK, "points", {})
+    save_policy(path, params["params"], NETWORK, "points", {})
     return path
 
 
