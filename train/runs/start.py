@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bb_jax import load_policy, policy_hash
+from bb_jax import NetworkConfig, load_policy, policy_hash
 from bb_jax.errors import CheckpointError
 from bb_jax.networks.merging import merge_learners
 from eval.runs.layout import packed_states
@@ -66,8 +67,8 @@ def find_new_run(config: Config) -> NewRun:
         checkpoint opponent or has all iterations already; a fixed opponent is missing or of another
         architecture; or the teacher is missing or cannot judge afterstates.
     """
-    teacher = _teacher(config)
-    fixed_paths, fixed = _fixed_opponents(config)
+    teacher = _teacher(config.expert_config.teacher, config.scoring)
+    fixed_paths, fixed = _fixed_opponents(config.fixed_opponents, config.network_config)
     if config.resume_from is None:
         pool: dict[str, Any] = {"members": [], "exploiters": [], "win_rates": {}, "fixed": fixed}
         origin = Origin("a fresh network", RunState(0, 0, Totals(), pool))
@@ -126,13 +127,15 @@ def _apart(config: Config) -> tuple[Config, Config]:
     )
 
 
-def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
+def _fixed_opponents(
+    references: Sequence[str], network_config: NetworkConfig
+) -> tuple[tuple[Path, ...], list[str]]:
     """The fixed opponents' policy files, and the hashes of their parameters."""
     paths, hashes = [], []
-    for reference in config.fixed_opponents:
+    for reference in references:
         try:
             path = find_policy(reference)
-            policy = load_policy(path, config.network_config)
+            policy = load_policy(path, network_config)
         except CheckpointError as error:
             raise CheckpointError(f"fixed_opponents {reference}: {error}") from error
         paths.append(path)
@@ -140,9 +143,8 @@ def _fixed_opponents(config: Config) -> tuple[tuple[Path, ...], list[str]]:
     return tuple(paths), hashes
 
 
-def _teacher(config: Config) -> Path | None:
+def _teacher(reference: str | None, scoring: str) -> Path | None:
     """The teacher's policy file, after a look into it."""
-    reference = config.expert_config.teacher
     if reference is None:
         return None
     what = f"expert_config.teacher {reference}"
@@ -155,9 +157,9 @@ def _teacher(config: Config) -> Path | None:
         raise CheckpointError(
             f"{what}: {path} was not trained by expert iteration, so its values know no afterstates"
         )
-    if policy.scoring != config.scoring:
+    if policy.scoring != scoring:
         raise CheckpointError(
-            f"{what}: {path} was trained for scoring by {policy.scoring}, not by {config.scoring}"
+            f"{what}: {path} was trained for scoring by {policy.scoring}, not by {scoring}"
         )
     return path
 
