@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bb_sim import OPPONENTS
-from train.config import Config
+from train.config import RolloutConfig
 from train.games.pool import CHECKPOINT_PREFIX, SELF_PLAY
 from train.games.worker import FIRST_PYTHON_AGENT, external
 
@@ -241,7 +241,7 @@ def share_of_host(plan: GamePlan, host: int, hosts: int) -> GamePlan:
     )
 
 
-def host_trajectories(config: Config, hosts: int) -> int:
+def host_trajectories(config: RolloutConfig, hosts: int) -> int:
     """An upper bound on each host's trajectories in an iteration, the same for all hosts."""
     if hosts == 1:
         return config.max_trajectories

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from train.config import Config, OpponentConfig
+from train.config import OpponentConfig, PoolConfig
 
 SELF_PLAY = "self"
 CHECKPOINT_PREFIX = "checkpoint:"
@@ -255,7 +255,7 @@ class AdaptiveOpponentPool(OpponentPool):
 
 
 def make_opponent_pool(
-    config: Config, max_exploiters: int, state: Mapping[str, Any] | None = None
+    config: PoolConfig, max_exploiters: int, state: Mapping[str, Any] | None = None
 ) -> OpponentPool:
     """Makes the pool of a configuration.
 

@@ -17,7 +17,7 @@ from bb_jax.expert.update import Lessons, make_expert_update
 from bb_jax.networks.network import Network
 from bb_jax.search import Search, parse_search
 from eval.matches.search_session import SearchSession
-from train.config import Config
+from train.config import LearningConfig
 from train.games.deciders import SamplingSettings
 from train.games.expert_deciders import ExpertDecider
 from train.games.plan import GamePlan
@@ -51,7 +51,7 @@ class ExpertLearner(Learner):
 
     def __init__(
         self,
-        config: Config,
+        config: LearningConfig,
         scoring: str,
         buffer_size: int,
         max_positions: int,

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from bb_jax import Hyper, Trajectories, make_update
-from train.config import Config
+from train.config import LearningConfig
 from train.games.deciders import NetworkDecider, SamplingSettings
 from train.games.plan import GamePlan
 from train.games.rollout import Rollout
@@ -22,7 +22,7 @@ class PPOLearner(Learner):
 
     def __init__(
         self,
-        config: Config,
+        config: LearningConfig,
         scoring: str,
         max_trajectories: int,
         devices: Sequence[jax.Device],
