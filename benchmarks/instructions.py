@@ -16,19 +16,27 @@ from pathlib import Path
 
 import numpy as np
 
-from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch
-from bb_sim.opponents.choice import play_opponents
+from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch, play_opponents
+
+
+def mangled(path: str) -> str:
+    """A dotted path as it is spelt in the names of Cython's C functions."""
+    return "".join(f"{len(part)}{part}_" for part in path.split("."))
+
+
+BATCH = mangled(f"{GameBatch.__module__}.{GameBatch.__name__}")
+CHOICE = mangled(play_opponents.__module__)
 
 GAMES = 200
 TURNS = 24
 # Instructions are counted inside these functions, and written out at the end of each call.
 COUNTED = (
-    "__pyx_f_6bb_sim_5batch_9GameBatch_play_slice",
-    "__pyx_f_6bb_sim_9opponents_select_opponent_action",
+    f"__pyx_f_{BATCH}play_slice",
+    f"__pyx_f_{CHOICE}select_opponent_action",
 )
 CALLS = (
-    "__pyx_pw_6bb_sim_5batch_9GameBatch_*play_random",
-    "__pyx_pw_6bb_sim_9opponents_*play_opponents",
+    f"__pyx_pw_{BATCH}*play_random",
+    f"__pyx_pw_{CHOICE}*play_opponents",
 )
 NAMES = (
     "random games, a step",

@@ -21,8 +21,7 @@ from statistics import median
 
 import numpy as np
 
-from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch
-from bb_sim.opponents.choice import play_opponents
+from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch, play_opponents
 from benchmarks.other_engines import engines
 
 TURNS = 24

@@ -17,6 +17,7 @@ from bb_sim import (
 )
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
 from bb_sim.rules.actions import ACTIONS
+from bb_sim.rules.observation import legal_mask_of
 
 SEEDS = np.arange(100, 140, dtype=np.uint64)
 BOTH_EXTERNAL = np.full((len(SEEDS), 2), EXTERNAL, np.uint8)
@@ -24,7 +25,7 @@ BOTH_EXTERNAL = np.full((len(SEEDS), 2), EXTERNAL, np.uint8)
 
 def choose(row: np.ndarray) -> int:
     """A legal action that depends on the observation row alone."""
-    legal = np.flatnonzero(np.unpackbits(row[14:19], bitorder="little"))
+    legal = np.flatnonzero(legal_mask_of(row))
     return int(legal[int(row.astype(np.int64).sum()) % len(legal)])
 
 

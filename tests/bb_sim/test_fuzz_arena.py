@@ -11,6 +11,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
+from bb_sim.rules.observation import legal_mask_of
 from tests.bb_sim.bad_input import BAD_SCORINGS, NO_INTEGERS, assert_refused, read_only
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ CONTROLLERS[::2, 0] = OPPONENTS.index("noisy")
 
 
 def first_legal_actions(arena: Arena) -> np.ndarray:
-    legal = np.unpackbits(arena.observations[:, 14:], axis=1, bitorder="little")
+    legal = legal_mask_of(arena.observations)
     return np.where(arena.deciders == NO_DECISION, NO_ACTION, legal.argmax(axis=1)).astype(np.uint8)
 
 
@@ -177,7 +178,7 @@ def test_forms_of_actions(arena, actions):
 
 
 def test_an_illegal_action_in_any_slot_stops_all(arena):
-    legal = np.unpackbits(arena.observations[:, 14:], axis=1, bitorder="little")
+    legal = legal_mask_of(arena.observations)
     for slot in range(S):
         actions = first_legal_actions(arena)
         for action in range(255):

@@ -5,13 +5,14 @@ from random import Random
 import numpy as np
 import pytest
 
-from bb_sim import ACTIONS, EXTERNAL, OPPONENTS, Arena, new_game, observe
+from bb_sim import EXTERNAL, OPPONENTS, Arena, new_game, observe
 from bb_sim.opponents.inference import move_likelihoods, opponent_rows, rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
+from bb_sim.rules.observation import POINTS_BYTE, TURN_BYTE, legal_mask_of
+from tests.bb_sim.rows import DECK, HAND, bits
 from tests.reference import from_state, id_of, rules, to_state
 from tests.reference import opponent_inference as reference
 
-DECK, UNSEEN, LEGAL = slice(6, 8), slice(8, 10), slice(14, 19)
 SPECIES_IN_ORDER = list(rules.ANIMALS)
 
 
@@ -41,10 +42,6 @@ def rows_around(position: rules.Position, move: rules.Move) -> tuple[np.ndarray,
 
 def as_mask(species: list[str]) -> int:
     return sum(1 << SPECIES_IN_ORDER.index(name) for name in species)
-
-
-def bits(row: np.ndarray, part: slice) -> int:
-    return int.from_bytes(row[part].tobytes(), "little")
 
 
 # Against the reference
@@ -96,7 +93,7 @@ def test_samples_are_the_hands_of_the_rows_and_near_the_mean_over_all_hands():
         before, after = rows_around(position, move)
         seeds = np.array([4], np.uint64)
         rows, masks = opponent_rows(before, after, 4000, seeds)
-        legal = np.unpackbits(rows[0][:, LEGAL], axis=1, bitorder="little").sum(axis=1)
+        legal = legal_mask_of(rows[0]).sum(axis=1)
         likely = move_likelihoods(before, after, 4000, seeds)[0]
         assert likely[0] == pytest.approx((int(masks[0, 0]).bit_count() / legal).mean())
         # The standard deviation of a probability is at most 1 / 2: five standard errors.
@@ -107,7 +104,7 @@ def test_every_hand_with_the_species_played_is_drawn_equally_often():
     position, move = seen_moves(1, 5, range(6, 8))[0]
     before, after = rows_around(position, move)
     rows, _ = opponent_rows(before, after, 8400, np.array([1], np.uint64))
-    drawn, counts = np.unique(rows[0][:, 4:6], axis=0, return_counts=True)
+    drawn, counts = np.unique(rows[0][:, HAND], axis=0, return_counts=True)
     expected = {
         as_mask(place.hands[position.to_move]) for place in reference.hands_with(position, move[0])
     }
@@ -149,8 +146,8 @@ def test_hidden_cards_and_the_viewers_draw_change_nothing():
         random.shuffle(shuffled.decks[viewer])
         assert (move_likelihoods(*rows_around(shuffled, move)) == expected).all()
         undrawn = before.copy()
-        undrawn[0, 6:8] |= before[0, 4:6] & -before[0, 4:6]
-        undrawn[0, 4:6] &= ~undrawn[0, 6:8]
+        undrawn[0, DECK] |= before[0, HAND] & -before[0, HAND]
+        undrawn[0, HAND] &= ~undrawn[0, DECK]
         assert (move_likelihoods(undrawn, after) == expected).all()
 
 
@@ -172,13 +169,13 @@ def games_against(name: str, games: int) -> tuple[np.ndarray, np.ndarray, np.nda
     while arena.pending:
         deciding = np.flatnonzero(arena.deciders == 0)
         rows, which = arena.observations[deciding].copy(), arena.games[deciding].copy()
-        first = rows[:, 13] == 1
+        first = rows[:, TURN_BYTE] == 1
         known[which[first]] = rows_before_first_move(rows[first])
-        moved = rows[:, 13] > 0
+        moved = rows[:, TURN_BYTE] > 0
         before.append(known[which[moved]])
         after.append(rows[moved])
         whose.append(which[moved])
-        legal = np.unpackbits(rows[:, LEGAL], axis=1, bitorder="little")[:, : len(ACTIONS)]
+        legal = legal_mask_of(rows)
         chosen = (legal * random.random(legal.shape)).argmax(axis=1)
         known[which] = afterstates_of(rows, chosen)
         actions = np.full(games, 255, np.uint8)
@@ -241,7 +238,7 @@ def test_what_cannot_be_is_refused_by_name():
         with pytest.raises(ValueError, match="row 0 of after_rows does not follow"):
             opponent_rows(wrong_before, wrong_after, 2, seeds)
     changed = after.copy()
-    changed[1, 10] += 1
+    changed[1, POINTS_BYTE] += 1
     with pytest.raises(ValueError, match="row 1 of after_rows does not follow"):
         move_likelihoods(before, changed)
     with pytest.raises(ValueError, match="2 before_rows need as many after_rows, not 1"):

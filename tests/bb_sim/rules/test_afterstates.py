@@ -3,25 +3,11 @@
 import numpy as np
 import pytest
 
-from bb_sim import is_terminal, legal_actions, new_game, observe, step
+from bb_sim import legal_actions, new_game, observe, step
 from bb_sim.rules.actions import ACTIONS
 from bb_sim.rules.afterstates import afterstates_of, count_afterstates, expand_afterstates
-
-HAND, DECK, LEGAL = slice(4, 6), slice(6, 8), slice(14, 19)
-
-
-def states_of_random_games(games: int):
-    random = np.random.default_rng(5)
-    for seed in range(games):
-        state = new_game(seed)
-        while not is_terminal(state):
-            yield state
-            actions = legal_actions(state)
-            state = step(state, actions[random.integers(len(actions))])
-
-
-def bits(row: np.ndarray, part: slice) -> int:
-    return int.from_bytes(row[part].tobytes(), "little")
+from bb_sim.rules.observation import LEGAL_BYTE, UNSEEN_BYTE, legal_mask_of
+from tests.bb_sim.rows import DECK, HAND, LEGAL, QUEUE, bits, states_of_random_games
 
 
 def test_an_afterstate_is_the_next_state_with_the_drawn_card_still_in_the_deck():
@@ -37,7 +23,7 @@ def test_an_afterstate_is_the_next_state_with_the_drawn_card_still_in_the_deck()
             assert bits(afterstate, HAND) == bits(later, HAND) & ~drawn
             assert bits(afterstate, DECK) == bits(row, DECK)
             assert bits(afterstate, LEGAL) == 0
-            others = np.r_[0:4, 8:14]
+            others = np.r_[QUEUE, UNSEEN_BYTE:LEGAL_BYTE]
             assert afterstate[others].tolist() == later[others].tolist()
             compared += 1
     assert compared > 3000
@@ -52,7 +38,7 @@ def test_a_batch_holds_the_afterstates_of_its_rows_one_after_the_other():
     for index, row in enumerate(rows):
         alone, _ = expand_afterstates(row[None])
         assert afterstates[starts[index] : starts[index + 1]].tolist() == alone.tolist()
-        legal = np.flatnonzero(np.unpackbits(row[LEGAL], bitorder="little"))
+        legal = np.flatnonzero(legal_mask_of(row))
         chosen = afterstates_of(np.repeat(row[None], len(legal), axis=0), legal)
         assert chosen.tolist() == alone.tolist()
     assert not afterstates[starts[-1] :].any()

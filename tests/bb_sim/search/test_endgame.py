@@ -23,13 +23,12 @@ from bb_sim import (
     winner,
 )
 from bb_sim.opponents.models import opponent_action_probabilities
-from bb_sim.rules.engine import QUEUE_SIZE
-from bb_sim.rules.observation import DECK_BYTE, HAND_BYTE, POINTS_BYTE, POINTS_ZERO, QUEUE_BYTE
+from bb_sim.rules.observation import POINTS_BYTE, POINTS_ZERO
 from bb_sim.search.endgame import MODELS, are_endgames, endgame_values
+from tests.bb_sim.rows import DECK, HAND, QUEUE
 from tests.reference import endgame as reference
 from tests.reference import id_of, rules, to_state
 
-HAND, DECK = slice(HAND_BYTE, HAND_BYTE + 2), slice(DECK_BYTE, DECK_BYTE + 2)
 UNIFORM = dict.fromkeys(MODELS, 1 / len(MODELS))
 CERTAIN = dict.fromkeys([name for name in OPPONENTS if name != "noisy"], 1 / 9)
 
@@ -189,7 +188,7 @@ def test_weights_need_not_sum_to_one_and_rows_do_not_meet():
 
 def test_a_decided_game_has_its_result_for_a_value():
     row = observe(to_state(positions_at(23, 2, seed=6)[1]))[None].copy()
-    row[0, QUEUE_BYTE : QUEUE_BYTE + QUEUE_SIZE], row[0, POINTS_BYTE] = 0, POINTS_ZERO + 5
+    row[0, QUEUE], row[0, POINTS_BYTE] = 0, POINTS_ZERO + 5
     values = endgame_values(row, weights(UNIFORM), 0.1)
     assert values[np.isfinite(values)] == pytest.approx(1.5)
 

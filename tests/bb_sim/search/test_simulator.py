@@ -11,7 +11,6 @@ from bb_sim import (
     SPECIES,
     best_actions,
     is_decided,
-    is_terminal,
     legal_actions,
     new_game,
     observe,
@@ -19,21 +18,19 @@ from bb_sim import (
     step,
 )
 from bb_sim.rules.actions import action_id
+from bb_sim.rules.observation import (
+    ANIMALS_ZERO,
+    POINTS_BYTE,
+    POINTS_ZERO,
+    STRENGTH_ZERO,
+    legal_mask_of,
+)
 from bb_sim.search.simulator import EXACT_FROM, NETWORK_MODEL, NUM_MODELS, Simulator
 from bb_sim.search.worlds import sample_worlds
+from tests.bb_sim.rows import MARGINS, UNSEEN, bits, states_of_random_games
 
 DRAW = -0.25
 WEIGHT = 0.125
-
-
-def states_of_random_games(games: int, first: int = 0):
-    random = np.random.default_rng(first)
-    for seed in range(first, first + games):
-        state = new_game(seed)
-        while not is_terminal(state):
-            yield state
-            actions = legal_actions(state)
-            state = step(state, actions[random.integers(len(actions))])
 
 
 def belief(**shares: float) -> np.ndarray:
@@ -65,13 +62,14 @@ def value_of_row(row: np.ndarray) -> np.float32:
 def final_value(state, viewer: int, row: np.ndarray) -> float:
     """Of a state that went on from a world of a row; its bar counts from there."""
     own = scores(state)
-    margin = own[viewer] - own[1 - viewer] + int(row[10]) - 36
+    margin = own[viewer] - own[1 - viewer] + int(row[POINTS_BYTE]) - POINTS_ZERO
     return (DRAW if margin == 0 else np.sign(margin)) + WEIGHT * margin
 
 
 def later_row(state, viewer: int, row: np.ndarray) -> np.ndarray:
     later = observe(state, viewer)
-    later[10:13] += row[10:13] - np.array([36, 12, 78], np.uint8)
+    zeros = np.array([POINTS_ZERO, ANIMALS_ZERO, STRENGTH_ZERO], np.uint8)
+    later[MARGINS] += row[MARGINS] - zeros
     return later
 
 
@@ -167,11 +165,10 @@ def test_models_reply_by_their_shares_and_a_network_by_its_probabilities(greed, 
         rest = (1 - greed) / max(1, legal.sum() - 1)
         return np.where(legal.cumsum() == 1, greed, rest) * legal
 
-    legal = np.unpackbits(asked[:, 14:], axis=1, count=33, bitorder="little")
+    legal = legal_mask_of(asked)
     policies = np.array([policy(actions) for actions in legal], np.float32).reshape(-1, 33)
     found = simulator.rows[: simulator.reply(policies)]
-    unseen = found[:, 8] | found[:, 9].astype(int) << 8
-    played = 4095 & ~unseen
+    played = 4095 & ~np.array([bits(one, UNSEEN) for one in found])
 
     expected: Counter[int] = Counter()
     for world in sample_worlds(row, 1, count):

@@ -5,26 +5,18 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bb_sim import SPECIES, is_terminal, legal_actions, new_game, observe, step
+from bb_sim import SPECIES, new_game, observe
+from bb_sim.rules.observation import ANIMALS_ZERO, POINTS_ZERO, STRENGTH_ZERO
 from bb_sim.search.worlds import sample_worlds
+from tests.bb_sim.rows import MARGINS, states_of_random_games
 
-MARGINS = slice(10, 13)
-
-
-def states(games: int):
-    random = np.random.default_rng(3)
-    for seed in range(games):
-        state = new_game(seed)
-        while not is_terminal(state):
-            yield state
-            actions = legal_actions(state)
-            state = step(state, actions[random.integers(len(actions))])
+NO_MARGINS = POINTS_ZERO, ANIMALS_ZERO, STRENGTH_ZERO
 
 
 def test_worlds_look_like_the_row_that_they_were_made_of():
-    for state in states(6):
+    for state in states_of_random_games(6):
         row = observe(state)
-        row[MARGINS] = 36, 12, 78
+        row[MARGINS] = NO_MARGINS
         for world in sample_worlds(row, 5, 4):
             assert observe(world).tolist() == row.tolist()
             mover, other = state.to_move, 1 - state.to_move
