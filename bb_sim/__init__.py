@@ -1,4 +1,4 @@
-"""Beasty Bar: the rules in Cython, for single games and for thousands of games a call.
+"""The rules of Beasty Bar in Cython, for single games and for thousands of games in one call.
 
 `new_game`, `legal_actions` and `step` play with immutable `State` values; `GameBatch` plays many
 games at once on C structs.

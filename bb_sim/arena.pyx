@@ -1,9 +1,9 @@
-"""Many two-player games at once between named opponents and policies that live outside.
+"""Many two-player games at once between named opponents and external policies.
 
-An arena holds S slots and a list of G games. A slot plays its game on, named opponents included,
-until an external policy has to decide; the caller answers all waiting slots with one batch of
-actions. A slot whose game ends takes the next game of the list, so the batches stay full, and the
-order in which games meet slots depends on the games alone, never on time.
+An arena has S slots and a list of G games. A slot plays its game until an external policy has to
+decide; named opponents play by themselves. The caller answers all waiting slots with one batch of
+actions. When its game ends, a slot takes the next game of the list, so the batches stay full. Which
+slot plays which game depends on the games alone, never on time.
 """
 
 import numpy as np
@@ -27,14 +27,14 @@ cdef enum:
     NO_GAME = -1
 
 cpdef enum:
-    EXTERNAL = 16               # controllers: external policies from here on, below it opponents
+    EXTERNAL = 16               # a controller from here on is an external policy
     NO_DECISION = 255           # in `deciders`: the slot waits for nothing
     NO_ACTION = 255             # in `step`: the decision goes on waiting
     MAX_DECISIONS = NUM_SPECIES     # of one seat in one game: one for each of its cards
 
 
 def _buffer(given, name, shape, dtype):
-    """`given` checked as a writable C-contiguous output array, or a new one."""
+    """A checked output array, writable and C-contiguous, or a new one if `given` is None."""
     if given is None:
         return np.zeros(shape, dtype)
     if not isinstance(given, np.ndarray) or given.dtype != dtype or given.shape != shape:
@@ -45,16 +45,17 @@ def _buffer(given, name, shape, dtype):
 
 
 cdef class RolloutBuffer:
-    """Where an arena records the decisions of one external policy, the learner.
+    """The record of the decisions of one external policy, the learner.
 
-    N denotes trajectories (one learner seat of one game), T = 12 the decisions of one seat.
+    N denotes the number of trajectories, each of one seat of one game. T = 12 is the number of
+    decisions of a seat.
 
     Attributes:
-      observations: uint8 [N, T, 19].
-      actions: uint8 [N, T].
-      log_probs: float32 [N, T], of the policy that acted.
-      lengths: int32 [N], decisions recorded; 0 for a trajectory that no game used.
-      rewards: float32 [N, 2], paid at the last decision: the outcome, and the margin.
+      observations: the learner's observations, uint8 [N, T, 19].
+      actions: the actions played, uint8 [N, T].
+      log_probs: the log-probabilities of the actions when they were played, float32 [N, T].
+      lengths: the number of decisions of each trajectory, int32 [N]; 0 if no game used it.
+      rewards: the outcome and the margin, paid at the last decision, float32 [N, 2].
     """
 
     cdef readonly object observations, actions, log_probs, lengths, rewards
@@ -81,25 +82,26 @@ cdef class RolloutBuffer:
 cdef class Arena:
     """Plays a list of games in `num_slots` slots.
 
-    S denotes slots, G games. Seat 0 moves first.
+    S denotes the number of slots, G the number of games. Seat 0 moves first.
 
     Args:
       num_slots: S, at least 1.
       scoring: "points" or "animals".
       stop_when_decided: end a game as soon as its result is final.
-      observations, deciders: output arrays to use instead of new ones (shared memory, say):
-        uint8 [S, 19] and uint8 [S].
+      observations: an array to use for the attribute, such as shared memory, uint8 [S, 19].
+      deciders: an array to use for the attribute, uint8 [S].
 
     Attributes:
-      observations: uint8 [S, 19], the mover's view in slots that wait for a decision, else zero.
-      deciders: uint8 [S], the external policy k that decides, or NO_DECISION.
-      games: int32 [S], the game in the slot, or -1.
-      pending: how many slots wait for a decision; 0 when all games are over.
-      margins: int8 [G], seat 0 minus seat 1 by the scoring.
-      outcomes: int8 [G], +1, 0 or -1 for seat 0.
+      observations: the observation of each slot's mover, uint8 [S, 19]; zero if the slot waits for
+        nothing.
+      deciders: the external policy that each slot waits for, uint8 [S], or NO_DECISION.
+      games: the index of each slot's game, int32 [S], or -1.
+      pending: the number of slots that wait for a decision; 0 when all games are over.
+      margins: the margins by the scoring, seat 0 minus seat 1, int8 [G].
+      outcomes: +1, 0 or -1 for seat 0, int8 [G].
 
     Raises:
-      ValueError: for sizes, dtypes, controllers, trajectories or actions that do not fit.
+      ValueError: an argument is out of range, or an array has another dtype or shape.
     """
 
     cdef Game* _slots
@@ -129,7 +131,7 @@ cdef class Arena:
     def __init__(self, num_slots, scoring="points", stop_when_decided=True, *,
                  observations=None, deciders=None):
         if num_slots != self._num_slots:
-            raise ValueError(f"this arena has {self._num_slots} slots for good, not {num_slots}")
+            raise ValueError(f"this arena has {self._num_slots} slots, not {num_slots}")
         self._scoring = check_scoring(scoring)
         self._stop_when_decided = stop_when_decided
         self.observations = _buffer(
@@ -138,7 +140,7 @@ cdef class Arena:
         self.deciders = _buffer(deciders, "deciders", (num_slots,), np.uint8)
         games = np.full(num_slots, NO_GAME, np.int32)
         self._observations, self._deciders, self._games = self.observations, self.deciders, games
-        # What the arena indexes by is the caller's to read only.
+        # The arena indexes by these numbers, so the caller may only read them.
         self.games = games.view()
         self.games.flags.writeable = False
         self.start(np.zeros(0, np.uint64), np.zeros((0, 2), np.uint8))
@@ -152,13 +154,14 @@ cdef class Arena:
         return self._pending
 
     def start(self, seeds, controllers, *, rollout=None, trajectories=None):
-        """Forgets all games, takes these, and plays on to the first external decisions.
+        """Starts a new list of games and plays to the first external decisions.
 
         Args:
-          seeds: uint64 [G], one a game; the deal depends on it alone.
-          controllers: uint8 [G, 2], who plays each seat: an index into OPPONENTS, or EXTERNAL + k.
-          rollout: a RolloutBuffer in which the decisions of external policies are recorded.
-          trajectories: int32 [G, 2], with `rollout`: the trajectory of each seat, -1 for none.
+          seeds: the seed of each game, uint64 [G]; the deal depends on it alone.
+          controllers: who plays each seat, uint8 [G, 2]: an index into OPPONENTS, or EXTERNAL + k
+            for the external policy k.
+          rollout: the RolloutBuffer that records decisions of external policies, or None.
+          trajectories: the trajectory in `rollout` of each seat, int32 [G, 2]; -1 for none.
         """
         seeds = np.ascontiguousarray(seeds)
         controllers = np.ascontiguousarray(controllers)
@@ -180,7 +183,7 @@ cdef class Arena:
             rollout.lengths[trajectories[trajectories >= 0]] = 0
         self.margins = np.zeros(num_games, np.int8)
         self.outcomes = np.zeros(num_games, np.int8)
-        # Copies: what the caller does with its arrays later must not reach games in progress.
+        # Copies, so that the caller may change its arrays while the games go on.
         self._seeds, self._controllers = seeds.copy(), controllers.copy()
         self._trajectories, self._record = trajectories, rollout
         self._margins, self._outcomes = self.margins, self.outcomes
@@ -211,15 +214,16 @@ cdef class Arena:
         return np.maximum(trajectories, -1).astype(np.int32, order="C")
 
     def step(self, actions, log_probs=None):
-        """Plays the decisions, and each slot on to its next one.
+        """Plays the decisions, and then each slot to its next decision.
 
         Args:
-          actions: uint8 [S], action ids; entries of slots that wait for nothing are ignored, and
-            NO_ACTION leaves a decision waiting.
-          log_probs: float32 [S] of the acting policy; needed while a rollout is recorded.
+          actions: the action ids, uint8 [S]. NO_ACTION leaves a decision waiting. Entries of slots
+            that wait for nothing are ignored.
+          log_probs: the log-probabilities of the actions, float32 [S]; needed while a rollout is
+            recorded.
 
         Raises:
-          ValueError: an action is illegal (it is named, and nothing has changed).
+          ValueError: an action is not legal. The message names it, and nothing has changed.
         """
         cdef const uint8_t[::1] chosen = checked_array(
             "actions", actions, np.uint8, (self._num_slots,)
@@ -247,7 +251,12 @@ cdef class Arena:
                 self._play_on(slot)
 
     def state(self, slot):
-        """The State of the game in a slot that waits for a decision."""
+        """The State of the game in a slot that waits for a decision.
+
+        Raises:
+          IndexError: there is no such slot.
+          ValueError: the slot holds no game.
+        """
         if not 0 <= slot < self._num_slots:
             raise IndexError(f"slot {slot} is not one of {self._num_slots}")
         if self._games[slot] == NO_GAME:
@@ -266,7 +275,7 @@ cdef class Arena:
         return -1
 
     cdef bint _take_next_game(self, int slot) noexcept nogil:
-        """Deals the next game of the list into a slot; false when the list is empty."""
+        """Deals the next game of the list into a slot. False if there is none."""
         if self._next_game == self._num_games:
             self._games[slot] = NO_GAME
             self._deciders[slot] = NO_DECISION
@@ -278,7 +287,7 @@ cdef class Arena:
         return True
 
     cdef void _play_on(self, int slot) noexcept nogil:
-        """Plays a slot's games until an external policy has to decide or the list is empty."""
+        """Plays a slot's games until an external policy has to decide or no game is left."""
         cdef Game* game = &self._slots[slot]
         cdef int controller
         while True:
@@ -314,7 +323,7 @@ cdef class Arena:
             return
         t = self._record._lengths[trajectory]
         if not 0 <= t < MAX_DECISIONS:
-            return  # somebody else writes to this trajectory
+            return  # the caller has changed `lengths`, which would lead out of the array
         memcpy(&self._record._observations[trajectory, t, 0], &self._observations[slot, 0],
                OBSERVATION_SIZE)
         self._record._actions[trajectory, t] = action

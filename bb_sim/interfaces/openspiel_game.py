@@ -1,11 +1,11 @@
 """Two-player Beasty Bar as the OpenSpiel game `python_beasty_bar`; needs the extra `openspiel`.
 
 Importing this module registers the game, with the parameter `scoring` (`points` or `animals`).
-Chance deals one card a node, its outcome the species: four to player 0, four to player 1, then one
-to a player after each of their turns while their deck lasts. The order of the cards in a deck is
-open until they are drawn, so that a state holds nothing of the future.
+Each chance node deals one card; its outcome is the species. Chance deals four cards to player 0,
+four to player 1, and then one to a player after each of their turns until their deck is empty. The
+order of a deck is open until its cards are drawn, so a state does not contain the future.
 
-OpenSpiel makes copies of a game's states through Python, which is slow; `bb_sim` itself is fast.
+OpenSpiel copies the states of a Python game through Python, which is slow. `bb_sim` itself is fast.
 """
 
 from __future__ import annotations
@@ -104,12 +104,12 @@ class BeastyBarGame(pyspiel.Game):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How a game went so far; never changed, so that copies of a state share it.
+    """The history of a game. It is immutable, so copies of a state share it.
 
     Attributes:
-        dealt: per player, the species (0 to 11) that chance dealt, in order.
-        actions: the ids of the actions played, player 0's first.
-        position: the cards on the table and in the hands; both decks are empty in it.
+        dealt: the species (0 to 11) that chance dealt to each player, in order.
+        actions: the ids of the actions played; player 0 began.
+        position: the cards on the table and in the hands, with empty decks.
     """
 
     dealt: tuple[tuple[int, ...], ...] = ((),) * NUM_PLAYERS
@@ -121,7 +121,7 @@ class Record:
 
     @property
     def receiver(self) -> int | None:
-        """The player whom chance owes a card: of the hand at the start, or for a turn played."""
+        """The player to whom chance deals the next card, or None if a player is to move."""
         for player, dealt in enumerate(self.dealt):
             turns = len(self.actions[player::NUM_PLAYERS])
             if len(dealt) < min(HAND_SIZE + turns, NUM_SPECIES):
@@ -136,7 +136,7 @@ class Record:
         return [species for species in range(NUM_SPECIES) if species not in self.dealt[player]]
 
     def after_deal(self, player: int, species: int) -> Record:
-        """Raises ValueError where the card has been dealt before."""
+        """The record after chance deals a card. ValueError if it has been dealt before."""
         if species not in self.undealt(player):
             raise ValueError(f"chance cannot deal species {species} to player {player}")
         dealt, hands = list(self.dealt), list(self.position.hands)
@@ -146,13 +146,13 @@ class Record:
         return replace(self, dealt=tuple(dealt), position=position)
 
     def after_turn(self, action: int) -> Record:
-        """Raises ValueError where the action is not legal."""
+        """The record after a turn. ValueError if the action is not legal."""
         position = state_after(self.position, action)
         return replace(self, actions=(*self.actions, action), position=position)
 
 
 class BeastyBarState(pyspiel.State):
-    """A state of the game; made by `BeastyBarGame.new_initial_state` alone."""
+    """A state of the game. `BeastyBarGame.new_initial_state` makes the first one."""
 
     def __init__(self, game: BeastyBarGame) -> None:
         super().__init__(game)
@@ -187,12 +187,12 @@ class BeastyBarState(pyspiel.State):
         return len(self._record.actions) == NUM_PLIES
 
     def returns(self) -> list[float]:
-        """Per player +1 for a win, 0 for a draw or before the end, -1 for a loss."""
+        """Each player's return: +1 for a win, -1 for a loss, 0 for a draw or before the end."""
         first = winner(self._record.position, self._scoring) if self.is_terminal() else None
         return [0.0] * NUM_PLAYERS if first is None else [1.0 - 2 * first, 2.0 * first - 1]
 
     def chance_outcomes(self) -> list[tuple[int, float]]:
-        """The species that may be dealt, all equally probable; none outside a chance node."""
+        """The species that may be dealt, equally probable; empty if this is no chance node."""
         player = self._record.receiver
         outcomes = [] if player is None else self._record.undealt(player)
         return [(species, 1 / len(outcomes)) for species in outcomes]
@@ -216,10 +216,10 @@ class BeastyBarState(pyspiel.State):
     def resample_from_infostate(
         self, player_id: int, probability_sampler: Callable[[], float]
     ) -> BeastyBarState:
-        """A state that the player cannot tell from this one, with the opponent's cards drawn anew.
+        """A random state that the player cannot tell from this one.
 
-        Uniform over the deals that allow the opponent's plays: a card that was played has been
-        dealt by then. The opponent's choices say nothing else here.
+        The opponent's cards are drawn anew, uniformly over the deals that allow the opponent's
+        plays: each card had been dealt before it was played.
 
         Args:
             player_id: 0 or 1.
@@ -273,19 +273,20 @@ def _redealt(played: list[int], num_dealt: int, sample: Callable[[], float]) -> 
 
 
 class BeastyBarObserver:
-    """What one player, or anybody, sees, as a float32 vector, its named parts and a string.
+    """The observation of a player as a float32 vector, its named parts and a string.
 
     Private parts: `player` [2]; with perfect recall `dealt` [12] (the first hand) and `drawn`
-    [8, 12] (one card a row, in order), else `hand` [12].
-    Public parts: with perfect recall `actions` [24, 33] (one a turn), else `queue` [4, 2, 12]
-    (place from the gate, owner, species), `bar` [2, 12], `thats_it` [2, 12] and `turn` [25].
+    [8, 12] (one row for each card, in order), else `hand` [12].
+    Public parts: with perfect recall `actions` [24, 33] (one row for each turn), else `queue`
+    [4, 2, 12] (place from the gate, owner, species), `bar` [2, 12], `thats_it` [2, 12] and `turn`
+    [25].
 
     Attributes:
-        tensor: float32 [902] with perfect recall, [183] without; 0 or 1.
+        tensor: zeros and ones, float32 [902] with perfect recall and [183] without.
         dict: the parts by name, as views of `tensor`.
 
     Raises:
-        ValueError: parameters are given, or both players' private cards are asked for.
+        ValueError: there are parameters, or the type has both players' private cards.
     """
 
     def __init__(
@@ -321,7 +322,7 @@ class BeastyBarObserver:
         }
 
     def set_from(self, state: BeastyBarState, player: int) -> None:
-        """Writes what `player` sees of a state into `tensor`."""
+        """Writes a player's observation of a state into `tensor`."""
         record = state.record
         self.tensor.fill(0)
         for name, part in self.dict.items():
@@ -348,7 +349,7 @@ class BeastyBarObserver:
                         part[card.owner, card.strength - 1] = 1
 
     def string_from(self, state: BeastyBarState, player: int) -> str:
-        """What `player` sees of a state in words; the same for states with the same tensor."""
+        """A player's observation of a state in words, which says as much as the tensor."""
         record, position = state.record, state.record.position
         words = {
             "player": lambda: str(player),

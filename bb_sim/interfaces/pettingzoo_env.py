@@ -69,13 +69,13 @@ def env(
     render_mode: str | None = None,
     illegal_reward: float | None = None,
 ) -> AECEnv[str, Observation, int]:
-    """The environment with PettingZoo's check of the order of calls around it.
+    """The environment in PettingZoo's wrapper that checks the order of calls.
 
     Args:
         scoring, margin_weight, stop_when_decided, render_mode: see `BeastyBarEnv`.
-        illegal_reward: what an agent gets for an illegal action, which then ends the game with 0
-            for the other (PettingZoo's `TerminateIllegalWrapper`). With None an illegal action is
-            a ValueError and changes nothing.
+        illegal_reward: the reward for an illegal action. The action ends the game, and the other
+            agent gets 0 (PettingZoo's `TerminateIllegalWrapper`). With None an illegal action
+            raises a ValueError and changes nothing.
     """
     wrapped: AECEnv[str, Observation, int] = BeastyBarEnv(
         scoring=scoring,
@@ -91,22 +91,23 @@ def env(
 
 
 class BeastyBarEnv(AECEnv[str, Observation, int]):
-    """The agents `player_0`, who begins, and `player_1`; actions are the ids 0 to 32.
+    """The environment. Its agents are `player_0`, who begins, and `player_1`.
 
-    Rewards are paid at the end: +1 for a win, 0 for a draw, -1 for a loss, and `margin_weight`
-    times the margin (own minus the opponent's) in the bar. `infos[agent]["action_names"]` maps the
-    ids of the legal actions to words, for the agent to move.
+    Actions are the ids 0 to 32. Rewards are paid at the end: +1 for a win, 0 for a draw, -1 for a
+    loss, and `margin_weight` times the margin (own minus the opponent's) in the bar.
+    `infos[agent]["action_names"]` maps the ids of the legal actions to words, for the agent to
+    move.
 
     Args:
-        scoring: `points` or `animals`, for outcome and margin.
-        margin_weight: reward for each unit of the margin.
+        scoring: `points` or `animals`, for the outcome and the margin.
+        margin_weight: the reward for each unit of the margin.
         stop_when_decided: end the game as soon as no gate can open any more, up to four turns
-            before all cards are played; the outcome is the same.
-        render_mode: `ansi`, `render()` returns the position as text; `human`, it is printed after
-            each turn. Both show both hands.
+            before all cards are played. The outcome is the same.
+        render_mode: with `ansi`, `render()` returns the position as text; with `human` the position
+            is printed after each turn. Both show both hands.
 
     Raises:
-        ValueError: in construction, an argument is none of these.
+        ValueError: an argument is out of range or unknown.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -143,7 +144,11 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
 
     @property
     def position(self) -> State:
-        """The whole position, hidden cards included; ValueError before the first reset."""
+        """The whole position, with the hidden cards.
+
+        Raises:
+            ValueError: the environment has not been reset.
+        """
         if self._position is None:
             raise ValueError("the environment must be reset before it is used")
         return self._position
@@ -158,12 +163,13 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         """Deals a new game.
 
         Args:
-            seed: 0 to 2**64 - 1, deals the game of `bb_sim.new_game(seed)` and fixes the games of
-                the resets without a seed that follow. None goes on from there.
-            options: none are defined.
+            seed: 0 to 2**64 - 1 deals the game of `bb_sim.new_game(seed)`, and fixes the games of
+                later resets without a seed. None deals the next of these games.
+            options: ignored; there are none.
 
         Raises:
-            TypeError, ValueError: `seed` is no such integer.
+            TypeError: `seed` is not an integer.
+            ValueError: `seed` is out of range.
         """
         if seed is None:
             deal = int(self._seeds.integers(2**64, dtype=np.uint64))
@@ -179,10 +185,14 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         self._show(new_game(deal))
 
     def step(self, action: Any) -> None:
-        """Plays a whole turn of `agent_selection`: 0 to 32, None for an agent that is done.
+        """Plays a whole turn of `agent_selection`.
+
+        Args:
+            action: an action id, 0 to 32; None for an agent that is done.
 
         Raises:
-            TypeError, ValueError: the action is no id, or not legal; nothing has changed.
+            TypeError: the action is not an integer. Nothing has changed.
+            ValueError: the action is not legal. Nothing has changed.
         """
         position = self.position
         if not self.agents:
@@ -203,7 +213,7 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         self._show(position)
 
     def observe(self, agent: str) -> Observation:
-        """What an agent knows; see the module.
+        """The observation of an agent, see the module.
 
         Raises:
             ValueError: there is no such agent.
@@ -216,7 +226,7 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         return {"observation": row, "action_mask": legal_mask_of(row).astype(np.int8)}
 
     def render(self) -> str | None:
-        """The position as text in mode `ansi`; printed in mode `human`."""
+        """Returns the position as text in mode `ansi`, or prints it in mode `human`."""
         if self.render_mode == "ansi":
             return render(self.position)
         if self.render_mode == "human":
@@ -227,7 +237,7 @@ class BeastyBarEnv(AECEnv[str, Observation, int]):
         """There is nothing to release."""
 
     def _show(self, position: State) -> None:
-        """Makes a position the one that the agents see."""
+        """Makes this the current position."""
         self._position = position
         self.agent_selection = AGENTS[position.to_move]
         self.infos: dict[str, dict[str, Any]] = {

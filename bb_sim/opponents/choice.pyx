@@ -1,8 +1,8 @@
 """The ten named opponents.
 
 Each is a one-ply player: it tries every legal action on a copy of the true state, scores the turn
-and plays the best. The copy draws the card that the true game will draw; seeing it is a quirk of
-the yardstick, kept on purpose.
+and plays the best. The copy draws the same card as the true game will. That is part of how these
+opponents are defined, so it stays.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,6 @@ cdef extern from *:
 
 cdef void score_actions(const Game* g, uint64_t actions, int opponent,
                         double* scores) noexcept nogil:
-    """Writes scores[action id] of the actions of a set that are legal."""
     cdef Game after
     cdef Turn turn
     cdef int action
@@ -55,7 +54,6 @@ cdef void score_actions(const Game* g, uint64_t actions, int opponent,
 
 
 cdef uint64_t tied_best(uint64_t actions, const double* scores) noexcept nogil:
-    """The set of those actions that score within TIE of the best."""
     cdef uint64_t left = actions
     cdef uint64_t tied = 0
     cdef double best = scores[trailing_zeros(actions)]
@@ -69,10 +67,10 @@ cdef uint64_t tied_best(uint64_t actions, const double* scores) noexcept nogil:
 
 
 cdef void add_noise(uint64_t actions, double* scores, uint64_t* rng) noexcept nogil:
-    """Adds independent Gaussian noise, two actions at a time (Box and Muller, 1958)."""
+    """Adds independent Gaussian noise to two actions at a time (Box and Muller, 1958)."""
     cdef double radius, angle
     while actions:
-        # 53 random bits, so that the first is in (0, 1] and the second in [0, 1).
+        # Uniform numbers of 53 bits, the first in (0, 1] and the second in [0, 1).
         radius = NOISE * sqrt(-2.0 * log(((next_random(rng) >> 11) + 1) * 2.0 ** -53))
         angle = TWO_PI * ((next_random(rng) >> 11) * 2.0 ** -53)
         scores[trailing_zeros(actions)] += radius * cos(angle)
@@ -98,7 +96,7 @@ cdef int select_opponent_action(Game* g, int opponent) noexcept nogil:
     return select_bit(actions, &g.rng)
 
 
-# --- The face to Python -------------------------------------------------------------------------
+# --- Python functions ---------------------------------------------------------------------------
 
 
 cdef int opponent_number(object name) except -1:
@@ -120,19 +118,20 @@ cdef list actions_of(uint64_t mask):
 
 
 def opponent_scores(state, opponent):
-    """What an opponent's score of each legal action is, without noise.
+    """An opponent's score of each legal action, without noise.
 
     Args:
         state: a two-player State with nothing hidden.
         opponent: one of OPPONENTS.
 
     Returns:
-        The score (a float, no unit) by Action, in the order of the action ids; `random` gives 0.
+        The score of each Action, a float without a unit, in the order of the action ids. `random`
+        gives 0 to all.
 
     Raises:
         TypeError: `state` is not a State.
-        ValueError: there is no such opponent, the game is over or not of two players, or cards
-            are hidden.
+        ValueError: there is no such opponent, the game is over or has more than two players, or
+            cards are hidden.
     """
     cdef int number = opponent_number(opponent)
     cdef double[NUM_ACTIONS] scores
@@ -146,9 +145,9 @@ def opponent_scores(state, opponent):
 
 
 def best_actions(state, opponent):
-    """The legal actions tied for an opponent's best score, without noise, in the order of ids.
+    """The legal actions with an opponent's best score, without noise, in the order of their ids.
 
-    All legal actions for `random`. Arguments and errors as for `opponent_scores`.
+    For `random` they are all legal actions. Arguments and errors are those of `opponent_scores`.
     """
     cdef int number = opponent_number(opponent)
     cdef double[NUM_ACTIONS] scores
@@ -161,11 +160,11 @@ def best_actions(state, opponent):
 
 
 def select_opponent_action_from(GameBatch batch not None, index, opponent):
-    """The Action an opponent plays in one game, draws and noise from that game's own stream.
+    """The Action that an opponent plays in one game. Ties and noise use the game's random stream.
 
     Raises:
         IndexError: there is no such game.
-        ValueError: there is no such opponent, or the game is over or not of two players.
+        ValueError: there is no such opponent, or the game is over or has more than two players.
     """
     cdef int number = opponent_number(opponent)
     cdef Game* g = batch.checked_game(index)
@@ -179,19 +178,19 @@ def play_opponents(seeds, first, second, num_threads=1, stop_when_decided=False,
     `G` denotes the number of games.
 
     Args:
-        seeds: integers [G], 0 to 2**64 - 1; a game depends on its seed and the two names alone.
-        first: the opponent in seat 0, which moves first.
-        second: the opponent in seat 1.
+        seeds: integers [G], 0 to 2**64 - 1. A game depends on its seed and the two names alone.
+        first: the name of the opponent in seat 0, which moves first.
+        second: the name of the opponent in seat 1.
         num_threads: at least 1.
         stop_when_decided: stop a game as soon as its result is final.
         scoring: `points` or `animals`.
 
     Returns:
-        int8 [G], seat 0 minus seat 1 in that scoring.
+        The margins by the scoring, seat 0 minus seat 1, int8 [G].
 
     Raises:
         TypeError: `num_threads` is not an integer.
-        ValueError: any argument is none of these.
+        ValueError: another argument is out of range or unknown.
     """
     cdef int[2] players = [opponent_number(first), opponent_number(second)]
     cdef int rule = check_scoring(scoring)

@@ -1,13 +1,11 @@
-"""What a move of the opponent says about which of the named opponents it is.
+"""The likelihood of a move for each named opponent, which tells who the opponent is.
 
-A viewer sees the queue, the margins and which species left the opponent's unseen cards, not the
-hand that the opponent chose from. That hand is taken to be uniform among those that hold the species
-played; the likelihood of a move is the mean, over such hands, of the probability of all actions that
-lead to what is seen.
+A viewer sees the queue, the margins and the species played, but not the hand that the opponent
+chose from. All hands with that species are taken to be equally probable. The likelihood of a move
+is the mean over these hands of the probability of all actions that lead to what the viewer saw.
 
-The score that a named opponent gives an action depends on the rest of its hand and on what it draws
-only by a term that all actions share. So the actions of all unseen cards are scored together, once,
-and a hand merely says which of them there are.
+The rest of the hand and the card drawn add the same term to the score of every action. So the
+actions of all unseen cards are scored once, and a hand only says which of them are available.
 """
 
 import numpy as np
@@ -36,20 +34,20 @@ from bb_sim.rules.observation import checked_rows
 cdef enum:
     SCORED = (1 << NUM_OPPONENTS) - 1 & ~(1 << RANDOM)
 
-ctypedef struct Move:           # of the opponent, as the viewer saw it
-    Game game                   # before it, all unseen cards in the opponent's hand
+ctypedef struct Move:           # a move of the opponent, as the viewer saw it
+    Game game                   # the game before it, with all unseen cards in the opponent's hand
     int mover
-    unsigned int unseen
+    unsigned int unseen         # the opponent's unseen cards before the move
     unsigned int played         # the species played, a set of one
-    uint64_t[NUM_SPECIES] actions           # by the species that they play
-    uint64_t seen               # those that lead to what was seen
+    uint64_t[NUM_SPECIES] actions           # legal actions, by the species that they play
+    uint64_t seen               # the actions that lead to what the viewer saw
 
 
 # --- The move -----------------------------------------------------------------------------------
 
 
 cdef bint are_cards_right(const Game* g, int mover) noexcept nogil:
-    """A game of a row holds as many cards as its turn says, so that it can be played on."""
+    """Whether a row's game holds as many cards as its turn says, and so can be played on."""
     cdef int unseen = NUM_SPECIES - g.turn // 2
     return (g.turn < NUM_PLIES and g.queue_len <= g.turn
             and (g.hand[0] | g.hand[1]) <= ALL_SPECIES
@@ -57,8 +55,14 @@ cdef bint are_cards_right(const Game* g, int mover) noexcept nogil:
             and popcount(g.hand[1 - mover]) == g.cards_left - unseen)
 
 
+cdef bint looks_alike(const uint8_t* one, const uint8_t* two) noexcept nogil:
+    """Whether two rows have the same queue, unseen cards, margins and turn."""
+    return (memcmp(one + QUEUE_BYTE, two + QUEUE_BYTE, QUEUE_SIZE) == 0
+            and memcmp(one + UNSEEN_BYTE, two + UNSEEN_BYTE, LEGAL_BYTE - UNSEEN_BYTE) == 0)
+
+
 cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noexcept nogil:
-    """False where `after` does not follow from `before`."""
+    """Reads a move from the rows around it. False if `after` does not follow from `before`."""
     cdef int viewer = viewer_of(before)
     cdef Game* g = &move.game
     cdef uint8_t[OBSERVATION_SIZE] found
@@ -66,7 +70,7 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noe
     cdef uint64_t legal
     cdef int action
     game_from_row(g, before)
-    # Where the viewer holds its own cards makes no difference here.
+    # Whether the viewer's cards are in its hand or deck makes no difference here.
     g.hand[viewer] |= g.deck_set[viewer]
     g.deck_set[viewer] = 0
     move.mover = 1 - viewer
@@ -86,9 +90,7 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noe
         later = g[0]
         play(&later, action)
         write_later_row(&later, viewer, before, found)
-        # Queue, unseen cards, margins and turn.
-        if (memcmp(&found[QUEUE_BYTE], after + QUEUE_BYTE, QUEUE_SIZE) == 0
-                and memcmp(&found[UNSEEN_BYTE], after + UNSEEN_BYTE, LEGAL_BYTE - UNSEEN_BYTE) == 0):
+        if looks_alike(found, after):
             move.seen |= <uint64_t>1 << action
     return move.seen != 0
 
@@ -97,12 +99,12 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, Move* move) noe
 
 
 cdef inline int others_in_hand(const Move* move) noexcept nogil:
-    """How many cards the mover holds beside the one that it plays."""
+    """The number of cards in the mover's hand besides the one that it plays."""
     return min(HAND_SIZE, popcount(move.unseen)) - 1
 
 
 cdef unsigned int draw_hand(const Move* move, uint64_t* rng) noexcept nogil:
-    """A uniformly drawn hand that holds the species played."""
+    """A uniformly random hand that holds the species played."""
     cdef uint8_t[NUM_SPECIES] others
     cdef unsigned int left = move.unseen ^ move.played
     cdef unsigned int hand = move.played
@@ -120,7 +122,7 @@ cdef unsigned int draw_hand(const Move* move, uint64_t* rng) noexcept nogil:
 
 
 cdef uint64_t stream_of(uint64_t seed) noexcept nogil:
-    """Where the stream of a seed begins: scrambled, so that neighbours share no numbers."""
+    """The start of a seed's random stream; neighbouring seeds start far apart."""
     return next_random(&seed)
 
 
@@ -148,7 +150,7 @@ cdef void score_all_actions(const Move* move, double* scores) noexcept nogil:
 
 cdef void add_likelihoods(const Move* move, unsigned int hand, const double* scores,
                           double* sums) noexcept nogil:
-    """Adds the probability of what was seen, from one hand, for each opponent."""
+    """Adds each opponent's probability, with one hand, of an action in `move.seen`."""
     cdef double[NUM_ACTIONS] probabilities
     cdef uint64_t actions = actions_of_hand(move, hand)
     cdef uint64_t best, seen
@@ -168,7 +170,7 @@ cdef void add_likelihoods(const Move* move, unsigned int hand, const double* sco
 
 
 cdef int add_all_hands(const Move* move, const double* scores, double* sums) noexcept nogil:
-    """Adds up over every hand that holds the species played; returns how many there are."""
+    """Adds the likelihoods of every hand that holds the species played; returns their number."""
     cdef unsigned int others = move.unseen ^ move.played
     cdef unsigned int chosen = 0
     cdef int size = others_in_hand(move)
@@ -182,6 +184,8 @@ cdef int add_all_hands(const Move* move, const double* scores, double* sums) noe
             return number
 
 
+# Writes the likelihood of a move for each of NUM_OPPONENTS opponents. False if `after` does not
+# follow from `before`. It draws `samples` hands from the seed; 0 takes all hands.
 cdef bint write_move_likelihoods(const uint8_t* before, const uint8_t* after, int samples,
                                  uint64_t seed, double* likelihoods) noexcept nogil:
     cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
@@ -214,7 +218,7 @@ cdef void write_mover_row(const Move* move, const uint8_t* before, unsigned int 
     subtract_margins(out, before)
 
 
-# --- The face to Python -------------------------------------------------------------------------
+# --- Python functions ---------------------------------------------------------------------------
 
 
 def _checked_moves(before_rows, after_rows, seeds):
@@ -230,21 +234,21 @@ def _checked_moves(before_rows, after_rows, seeds):
 
 
 def _refuse(row):
-    raise ValueError(f"row {row} of after_rows does not follow from that of before_rows by one move "
-                     "of the opponent")
+    raise ValueError(f"row {row} of after_rows does not follow from that of before_rows by one "
+                     "move of the opponent")
 
 
 def rows_before_first_move(after_rows):
-    """What the second player knew before the opponent made the first move of the game.
+    """The rows of the second player before the first move of the game.
 
     Args:
-      after_rows: uint8 [B, 19], the second player's rows at turn 1.
+      after_rows: the second player's rows at turn 1, uint8 [B, 19].
 
     Returns:
-      uint8 [B, 19], its rows at turn 0.
+      Its rows at turn 0, uint8 [B, 19].
 
     Raises:
-      ValueError: `after_rows` is no such array, or a row is not at turn 1.
+      ValueError: `after_rows` has another dtype or shape, or a row is not at turn 1.
     """
     after_rows = checked_rows("after_rows", after_rows)
     late = np.flatnonzero(after_rows[:, TURN_BYTE] != 1)
@@ -263,26 +267,29 @@ def rows_before_first_move(after_rows):
 
 
 def move_likelihoods(before_rows, after_rows, samples=None, seeds=None):
-    """How likely each named opponent was to make the move seen between two rows of the viewer.
+    """The likelihood of a move for each named opponent, from the viewer's rows around it.
 
-    `B` denotes moves. A move is all that the viewer sees of a turn: queue, margins and the species
-    played. The chance that the opponent holds that species, which is the same for all, is left out.
+    `B` denotes the number of moves. A move is all that the viewer sees of a turn: the queue, the
+    margins and the species played. The likelihood leaves out the probability that the opponent
+    holds that species, which is the same for all.
 
     Args:
-      before_rows: uint8 [B, 19], what the viewer knew just before the move, with no legal action:
-        the afterstate of its own last action (before or after its draw), or
+      before_rows: the viewer's rows just before the moves, without a legal action, uint8 [B, 19]. A
+        row is the afterstate of the viewer's last action, before or after its draw, or comes from
         `rows_before_first_move`.
-      after_rows: uint8 [B, 19], what it knew after the move, at its next decision for example.
-      samples: hands of the opponent to draw for each move; None takes all of them (165 at most).
-        There is only one once the opponent's deck is empty.
-      seeds: uint64 [B], needed with `samples`; a result depends on its rows and its seed alone.
+      after_rows: the viewer's rows after the moves, at its next decision for example,
+        uint8 [B, 19].
+      samples: the number of hands to draw for each move. None takes all hands, 165 at most. There
+        is only one once the opponent's deck is empty.
+      seeds: the seed of each move's samples, uint64 [B]. A result depends on its rows and its seed
+        alone.
 
     Returns:
-      float64 [B, 10], probabilities, in the order of OPPONENTS.
+      The likelihoods in the order of OPPONENTS, float64 [B, 10].
 
     Raises:
-      TypeError, ValueError: an argument is none of these, or a row does not follow from its
-        predecessor.
+      TypeError: `samples` is not an integer.
+      ValueError: another argument does not fit, or a row does not follow from its predecessor.
     """
     if samples is None:
         number, seeds = 0, np.zeros(len(before_rows), np.uint64)
@@ -311,21 +318,22 @@ def move_likelihoods(before_rows, after_rows, samples=None, seeds=None):
 
 
 def opponent_rows(before_rows, after_rows, samples, seeds):
-    """What the opponent saw when it moved, for hands that it may have had.
+    """The rows that the opponent saw when it moved, for sampled hands.
 
-    The hands are those of `move_likelihoods` with the same arguments, so the mean over a row's
-    samples of a policy's probability of the actions in the mask is the policy's likelihood.
+    `S` denotes the number of samples. The hands are those of `move_likelihoods` with the same
+    arguments. A policy's likelihood of a move is the mean, over its samples, of the policy's
+    probability of the actions in the mask.
 
     Args:
-      before_rows, after_rows, seeds: as for `move_likelihoods`.
-      samples: S, hands for each move; all alike once the opponent's deck is empty.
+      before_rows, after_rows, seeds: as in `move_likelihoods`.
+      samples: S. All samples are equal once the opponent's deck is empty.
 
     Returns:
-      Observations of the opponent uint8 [B, S, 19], and uint64 [B, S], bit a: action a leads to
-      what the viewer saw.
+      rows: the opponent's observations, uint8 [B, S, 19].
+      masks: uint64 [B, S]; bit a is set if action a leads to what the viewer saw.
 
     Raises:
-      TypeError, ValueError: as for `move_likelihoods`.
+      TypeError, ValueError: as in `move_likelihoods`.
     """
     cdef int hands = checked_int("samples", samples, 1, 2**31 - 1)
     before_rows, after_rows, seeds = _checked_moves(before_rows, after_rows, seeds)

@@ -1,7 +1,8 @@
-"""How probable each action is for each of the named opponents.
+"""The probability of each action for each named opponent.
 
-`random` is uniform over the legal actions and `noisy` plays an action with the probability that its
-score with the noise is the largest; the others are uniform over the actions tied for the best score.
+`random` is uniform over the legal actions. `noisy` plays an action with the probability that its
+score is the largest once noise is added. The others are uniform over the actions with the best
+score.
 """
 
 from libc.math cimport erfc, exp, sqrt
@@ -18,14 +19,14 @@ from bb_sim.rules.engine cimport NUM_ACTIONS, Game, action_parts, legal_mask
 
 from bb_sim.rules.actions import ACTIONS
 
-# In standard deviations of the noise, if nothing else is said.
+# The unit is the standard deviation of the noise.
 cdef enum:
     HOPELESS = 8                # an action so far below the best wins less than once in 10**7 turns
-    LOWEST = -6                 # the tables below begin here
-    HIGHEST = 8                 # and end here; beyond it the distribution function is 1
-    PER_UNIT = 64               # entries
+    LOWEST = -6                 # where the tables begin
+    HIGHEST = 8                 # where they end; the distribution function is 1 from there on
+    PER_UNIT = 64               # table entries for each unit
     TABLE_SIZE = (HIGHEST - LOWEST) * PER_UNIT + 2
-    FIRST_NODE = -10            # of the quadrature, in halves
+    FIRST_NODE = -10            # nodes of the quadrature, in half units
     LAST_NODE = 11
 
 cdef double[TABLE_SIZE] DENSITY             # of the standard normal distribution
@@ -37,7 +38,7 @@ cdef void fill_tables() noexcept:
     cdef double x
     for i in range(TABLE_SIZE):
         x = LOWEST + <double>i / PER_UNIT
-        DENSITY[i] = exp(-0.5 * x * x)      # times a constant, which drops out
+        DENSITY[i] = exp(-0.5 * x * x)      # without its constant factor, which cancels out
         DISTRIBUTION[i] = normal_distribution(x)
 
 
@@ -52,12 +53,13 @@ fill_tables()
 
 
 cdef void quadrature(int number, const double* means, double* probabilities) noexcept nogil:
-    """The probabilities that each of some independent normal variables of variance 1 is the largest.
+    """Writes the probability of each independent normal variable to be the largest of all.
 
-    The largest of the means is 0. For variable i it is the integral over x of the density at
-    x - means[i] times the distribution functions at x - means[j] of all others, by the trapezoidal
-    rule with a step of 1/2 (its error falls faster than any power of the step for such integrands)
-    and linear interpolation in the tables; the sum is made 1.
+    The variances are 1 and the largest mean is 0. The probability of variable i is the integral
+    over x of the density at x - means[i] times the distribution functions of all others at
+    x - means[j]. It is computed by the trapezoidal rule with a step of 1/2, whose error falls
+    faster than any power of the step here, and by linear interpolation in the tables. The results
+    are scaled to sum to 1.
     """
     cdef double[NUM_ACTIONS] densities, distributions, product_before
     cdef double place, part, product, total
@@ -142,7 +144,7 @@ cdef void opponent_probabilities(const Game* g, int opponent, double* probabilit
     if opponent != RANDOM and actions & (actions - 1):
         score_actions(g, actions, opponent, scores)
     elif opponent != RANDOM:
-        opponent = RANDOM       # a single action is played
+        opponent = RANDOM       # the only action has the probability 1
     probabilities_of_scores(opponent, actions, scores, probabilities)
 
 
@@ -165,25 +167,23 @@ cdef void score_turn_for(const Game* before, const Game* after, int action, unsi
         scores[opponent * NUM_ACTIONS + action] = score
 
 
-# --- The face to Python -------------------------------------------------------------------------
+# --- Python functions ---------------------------------------------------------------------------
 
 
 def opponent_action_probabilities(state, opponent):
-    """The probability of each legal action for an opponent.
-
-    Those of `noisy` are right to 1e-4.
+    """The probability of each legal action for an opponent, for `noisy` accurate to 1e-4.
 
     Args:
         state: a two-player State with nothing hidden.
         opponent: one of OPPONENTS.
 
     Returns:
-        The probability (a float; the sum is 1) by Action, in the order of the action ids.
+        The probability of each Action, in the order of the action ids. They sum to 1.
 
     Raises:
         TypeError: `state` is not a State.
-        ValueError: there is no such opponent, the game is over or not of two players, or cards
-            are hidden.
+        ValueError: there is no such opponent, the game is over or has more than two players, or
+            cards are hidden.
     """
     cdef int number = opponent_number(opponent)
     cdef double[NUM_ACTIONS] probabilities

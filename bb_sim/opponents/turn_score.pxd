@@ -15,12 +15,12 @@ cdef enum:                      # numbers of bb_sim.rules.actions.OPPONENTS
     DISTILLED_OUTCOME = 9
     NUM_OPPONENTS = 10
 
-ctypedef struct Turn:           # of the player `me`, with the states around it
+ctypedef struct Turn:           # a turn of the player `me`, with the states around it
     const Game* before
     const Game* after
     int me
     int them
     ActionParts action
 
-# The score for `me`, without the noise of `noisy`; always 0 for `random`.
+# The opponent's score of the turn, without the noise of `noisy`; 0 for `random`.
 cdef double score_turn(const Turn* t, int opponent) noexcept nogil

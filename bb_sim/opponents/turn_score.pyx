@@ -1,8 +1,8 @@
 """The scores that the named opponents give a turn.
 
-Scores are double precision, because terms in thirds make single precision break ties differently.
-"Mine" and "theirs" go by the owner of a card, *before* and *after* are the states around the whole
-turn.
+Scores are in double precision: single precision would break ties differently where a term is a
+third. A card is "mine" or "theirs" by its owner. `before` and `after` are the states around the
+whole turn.
 """
 
 from libc.stdint cimport uint64_t
@@ -15,12 +15,12 @@ from bb_sim.rules.engine cimport (
 )
 
 cdef enum:
-    CARD_CODES = 32             # codes of two players' cards, EMPTY among them
+    CARD_CODES = 32             # the number of codes of two players' cards, with EMPTY
     HIPPO_OR_CROCODILE = 1 << HIPPO | 1 << CROCODILE
     RECURRING = HIPPO_OR_CROCODILE | 1 << GIRAFFE
     THREATS = RECURRING | 1 << LION | 1 << ZEBRA
-    EARLY_CARDS = 3             # at most so many cards played: early game
-    LATE_CARDS = 8              # at least so many: late game
+    EARLY_CARDS = 3             # the early game has at most so many cards played
+    LATE_CARDS = 8              # the late game has at least so many
     LATE_SPECIES = 1 << PARROT | 1 << SKUNK | 1 << CROCODILE
 
 ctypedef struct Material:       # weights of the material score
@@ -48,11 +48,11 @@ ctypedef struct Outcome:        # weights of the outcome score
 
 # --- Tables -------------------------------------------------------------------------------------
 
-cdef Material MATERIAL[NUM_OPPONENTS]       # of the opponents that score material
-# In the order of the fields.
+cdef Material MATERIAL[NUM_OPPONENTS]       # used for the opponents that score material
+# Weights in the order of the fields of Outcome.
 cdef Outcome HAND_TUNED = Outcome(3.0, -2.0, -2.5, 2.0, 1.5, 2.0, 1.5, 0.4, 0.5, 15.0, 0.5, 0.3)
 cdef Outcome DISTILLED = Outcome(4.2, -2.5, -3.5, 2.8, 1.8, 2.5, 2.2, 0.6, 0.7, 18.0, 0.6, 0.4)
-# Outcome score, by index; the fifth weight, 0.10, never acts, as no fifth animal stays.
+# Weights of the outcome score by queue index. A fifth weight, 0.10, would never be used.
 cdef double[QUEUE_SIZE] QUEUE_VALUE = [0.53, 0.37, 0.25, 0.27]
 cdef double QUEUE_VALUE_OF[2][CARD_CODES]   # [me][card code]: points, or -0.6 times theirs
 
@@ -113,13 +113,13 @@ cdef inline int lost(const Turn* t, int player) noexcept nogil:
 
 
 cdef inline int place_of_mine(const Turn* t, int species) noexcept nogil:
-    """0 or 1 where my animal of a species is one of the first two in the queue after, else 2."""
+    """The index of my animal of a species in the queue after, if it is 0 or 1; else 2."""
     cdef int card = t.me << OWNER_SHIFT | species
     return 0 if t.after.queue[0] == card else 1 if t.after.queue[1] == card else 2
 
 
 cdef inline int target_of(const Turn* t) noexcept nogil:
-    """The card that the parrot aims at."""
+    """The card of the parrot's target."""
     return t.before.queue[t.action.param]
 
 
@@ -128,7 +128,7 @@ cdef inline int points_of(int card) noexcept nogil:
 
 
 cdef inline double nearness(const Turn* t) noexcept nogil:
-    """1 for a parrot's target at the gate, falling to 1 / L at the end of a queue of length L."""
+    """1 if the parrot's target is at the gate, down to 1 / L at the end of L animals."""
     return 1.0 - <double>t.action.param / t.before.queue_len
 
 
@@ -136,7 +136,7 @@ cdef inline double nearness(const Turn* t) noexcept nogil:
 
 
 cdef inline double weighted_points(unsigned int species, const Material* m) noexcept nogil:
-    """Points of a set of species, each times its species weight."""
+    """The points of a set of species, each times its species weight."""
     return points_sum(species) + (m.skunk - 1.0) * points_sum(species & 1 << SKUNK)
 
 
@@ -253,7 +253,7 @@ cdef inline bint opponent_has_played(const Turn* t, int species) noexcept nogil:
 
 
 cdef inline unsigned int strongest_of(unsigned int species) noexcept nogil:
-    """The set of the strongest species of a set that is not empty."""
+    """The strongest species of a set that is not empty, as a set of one."""
     return 1 << (63 - leading_zeros(species))
 
 
@@ -321,7 +321,7 @@ cdef inline int threats_removed(const Turn* t) noexcept nogil:
 
 
 cdef inline bint mine_at_the_front(const Turn* t) noexcept nogil:
-    """One of the first two animals in the queue after is mine."""
+    """Whether one of the first two animals in the queue after is mine."""
     cdef const Game* g = t.after
     return ((g.queue_len > 0 and g.queue[0] >> OWNER_SHIFT == t.me)
             or (g.queue_len > 1 and g.queue[1] >> OWNER_SHIFT == t.me))
@@ -354,7 +354,7 @@ cdef inline double outcome_monkey(const Turn* t, const Outcome* w) noexcept nogi
 
 
 cdef inline double phase_bonus(const Turn* t, const Outcome* w) noexcept nogil:
-    """For the right animals in the early and the late game."""
+    """The bonus for playing certain animals early or late in the game."""
     cdef int cards_played = t.before.queue_len + t.before.num_departed
     cdef int species = 1 << t.action.played
     if cards_played <= EARLY_CARDS:

@@ -24,10 +24,11 @@ SPECIES = (
 """In order of strength: the strength of `SPECIES[s]` is `s + 1`."""
 
 POINTS = (4, 4, 4, 3, 3, 2, 4, 3, 2, 3, 2, 2)
-"""`POINTS[s]` is what an animal of `SPECIES[s]` is worth in the bar."""
+"""`POINTS[s]` is the value of an animal of `SPECIES[s]` in the bar."""
 
 Scoring = Literal["points", "animals"]
 SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
+"""The scoring rules. The number of a rule is its index here."""
 
 OPPONENTS = (
     "random",
@@ -41,17 +42,17 @@ OPPONENTS = (
     "outcome_heuristic",
     "distilled_outcome",
 )
-"""The named opponents; an opponent's number is its index."""
+"""The names of the opponents. The number of an opponent is its index here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A species from the hand and its choice.
+    """The species played from the hand, and its choice.
 
     Attributes:
-        species: the animal played.
-        params: `()` for no choice, `(hop,)` for a kangaroo, `(index,)` for a parrot (the target's
-            index in the queue before the play), `(copied, *params)` for a chameleon.
+        species: the species of the card played.
+        params: the choice: `()` for none, `(hop,)` for a kangaroo, `(index,)` for a parrot (the
+            target's queue index before the play), `(copied, *params)` for a chameleon.
     """
 
     species: str
@@ -96,11 +97,11 @@ _IDS = {action: number for number, action in enumerate(ACTIONS)}
 
 
 def action_id(action: Action) -> int:
-    """The id, 0 to 32, of an action.
+    """The id of an action, 0 to 32.
 
     Raises:
-        TypeError: it is not an `Action`.
-        ValueError: there is no such action in the game.
+        TypeError: `action` is not an `Action`.
+        ValueError: the game has no such action.
     """
     if not isinstance(action, Action):
         raise TypeError(f"an Action is needed, not {action!r}")
@@ -111,7 +112,11 @@ def action_id(action: Action) -> int:
 
 
 def check_scoring(scoring: str) -> int:
-    """The number of a scoring rule, 0 for `points`, 1 for `animals`; ValueError for another."""
+    """The number of a scoring rule.
+
+    Raises:
+        ValueError: `scoring` is none of `SCORINGS`.
+    """
     if scoring not in SCORINGS:
         raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, not {scoring!r}")
     return SCORINGS.index(scoring)

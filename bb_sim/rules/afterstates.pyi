@@ -3,7 +3,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-def count_afterstates(observations: NDArray[np.uint8]) -> NDArray[np.int32]: ...
 def expand_afterstates(
     observations: NDArray[np.uint8], *, capacity: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]: ...

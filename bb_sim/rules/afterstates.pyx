@@ -1,8 +1,8 @@
-"""Afterstates: what a player sees once its action is carried out and before it draws.
+"""Afterstates: what a player sees after its action and before it draws a card.
 
-All that an action does is open: the afterstate is a function of the observation row and the action
-alone. Its row is an observation (see `bb_sim.rules.observation`) in which the viewer does not move: the
-card has left the hand, the deck is still whole, the turn is one higher, nothing is legal.
+An action has no hidden effect, so the afterstate is a function of the observation row and the
+action. Its row is an observation in which the viewer is not to move: the card has left the hand,
+the deck is still complete, the turn is one higher and no action is legal.
 """
 
 import numpy as np
@@ -70,54 +70,42 @@ cdef void write_later_row(const Game* g, int viewer, const uint8_t* row,
     add_margins(out, row)
 
 
-# --- The face to Python -------------------------------------------------------------------------
-
-
-def count_afterstates(observations):
-    """How many legal actions each observation has: uint8 [B, 19] -> int32 [B].
-
-    Raises:
-      ValueError: `observations` is no such array.
-    """
-    cdef const uint8_t[:, ::1] rows = checked_rows("observations", observations)
-    counts = np.empty(len(observations), np.int32)
-    cdef int32_t[::1] result = counts
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(rows.shape[0]):
-            result[i] = popcount(legal_actions_of(&rows[i, 0]))
-    return counts
+# --- Python functions ---------------------------------------------------------------------------
 
 
 def expand_afterstates(observations, *, capacity=None):
-    """The afterstates of all legal actions, position by position, in the order of action ids.
+    """The afterstates of all legal actions, row by row, in the order of the action ids.
 
-    `B` denotes positions, `E` afterstates.
+    `B` denotes the number of observations, `E` the number of afterstates.
 
     Args:
-      observations: uint8 [B, 19]; a row without a legal action has no afterstate.
-      capacity: E of the result, filled up with zeros; by default the number of afterstates.
+      observations: the rows, uint8 [B, 19]; a row without a legal action has no afterstate.
+      capacity: E. Unused rows at the end are zero. By default E is the number of afterstates.
 
     Returns:
-      The afterstates uint8 [E, 19], and int32 [B + 1] where those of each position start (and the
-      last ones end).
+      afterstates: uint8 [E, 19].
+      starts: int32 [B + 1]; the afterstates of row b are `afterstates[starts[b] : starts[b + 1]]`.
 
     Raises:
-      ValueError: `observations` is no such array, or has more afterstates than `capacity`.
+      ValueError: `observations` has another dtype or shape, or more afterstates than `capacity`.
     """
     observations = checked_rows("observations", observations)
+    cdef const uint8_t[:, ::1] rows = observations
     starts = np.zeros(len(observations) + 1, np.int32)
-    np.cumsum(count_afterstates(observations), out=starts[1:])
-    number = int(starts[len(observations)])
+    cdef int32_t[::1] starting = starts
+    cdef Py_ssize_t number = 0
+    cdef Py_ssize_t end = 0
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(rows.shape[0]):
+            number += popcount(legal_actions_of(&rows[i, 0]))
+            starting[i + 1] = <int32_t>number
     if capacity is None:
         capacity = number
     if number > capacity:
         raise ValueError(f"there are {number} afterstates, more than the capacity of {capacity}")
     afterstates = np.zeros((capacity, OBSERVATION_SIZE), np.uint8)
-    cdef const uint8_t[:, ::1] rows = observations
     cdef uint8_t[:, ::1] results = afterstates
-    cdef Py_ssize_t i
-    cdef Py_ssize_t end = 0
     if number:
         with nogil:
             for i in range(rows.shape[0]):
@@ -131,14 +119,14 @@ def afterstates_of(observations, actions):
     """The afterstate of one action of each observation.
 
     Args:
-      observations: uint8 [B, 19].
-      actions: integers [B], legal action ids.
+      observations: the rows, uint8 [B, 19].
+      actions: a legal action id for each row, integers [B].
 
     Returns:
-      uint8 [B, 19].
+      The afterstates, uint8 [B, 19].
 
     Raises:
-      ValueError: the arrays have other shapes, or an action is not legal (it is named).
+      ValueError: the arrays have other shapes, or an action is not legal. The message names it.
     """
     observations = checked_rows("observations", observations)
     actions = np.asarray(actions)

@@ -1,4 +1,4 @@
-"""Checks of arguments: what is refused is named in one sentence."""
+"""Checks of arguments. A message says in one sentence which argument is wrong."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def checked_int(name: str, value: SupportsIndex, low: int, high: int) -> int:
     """`value` as an int.
 
     Raises:
-        TypeError: it is not an integer.
-        ValueError: it is not `low` to `high`.
+        TypeError: `value` is not an integer.
+        ValueError: `value` is not `low` to `high`.
     """
     try:
         number = operator.index(value)
@@ -29,7 +29,7 @@ def checked_array(name: str, array: Any, dtype: DTypeLike, shape: tuple[int, ...
     """`array` as a C-contiguous array.
 
     Raises:
-        ValueError: it has another dtype or shape.
+        ValueError: `array` has another dtype or shape.
     """
     array = np.ascontiguousarray(array)
     if array.dtype != dtype or array.shape != shape:

@@ -1,4 +1,4 @@
-"""Thousands of games a call."""
+"""Thousands of games in one call."""
 
 from libc.stdint cimport uint8_t
 

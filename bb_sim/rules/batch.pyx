@@ -1,7 +1,7 @@
-"""Thousands of games a call, numpy in and out.
+"""Thousands of games in one call, on numpy arrays.
 
-`B` denotes the number of games, `P` the number of players. Every game has its own random stream,
-so that results depend on the seeds alone, not on the batch or the number of threads.
+`B` denotes the number of games, `P` the number of players. Every game has its own random stream:
+results depend on the seeds alone, not on the size of the batch or the number of threads.
 """
 
 import operator
@@ -76,7 +76,7 @@ cdef class GameBatch:
 
     @property
     def nbytes(self):
-        """Bytes that the games take."""
+        """The memory of the games in bytes."""
         return self.num_games * sizeof(Game)
 
     def reset(self, seeds, first_player=0):
@@ -84,7 +84,7 @@ cdef class GameBatch:
 
         Args:
             seeds: integers [B], 0 to 2**64 - 1.
-            first_player: who begins, in all games.
+            first_player: the player who begins, the same in all games.
         """
         cdef const uint64_t[::1] checked = checked_integers(
             "seeds", seeds, np.uint64, self.num_games
@@ -98,7 +98,7 @@ cdef class GameBatch:
     # --- What the games look like ---------------------------------------------------------------
 
     def legal_masks(self):
-        """uint64 [B]; bit a is set where action a is legal, 0 where the game is over."""
+        """The legal actions, uint64 [B]: bit a is set if action a is legal."""
         masks = np.empty(self.num_games, dtype=np.uint64)
         cdef uint64_t[::1] view = masks
         cdef int i
@@ -108,10 +108,10 @@ cdef class GameBatch:
         return masks
 
     def observations(self, out=None):
-        """Observations of two-player games, each from the point of view of the player to move.
+        """The observations of two-player games, each for the player to move.
 
         Args:
-            out: uint8 [B, OBSERVATION_SIZE], C-contiguous and writable, to write into.
+            out: the array to write into, uint8 [B, OBSERVATION_SIZE], C-contiguous and writable.
 
         Returns:
             `out`, or a new array of that shape.
@@ -129,26 +129,26 @@ cdef class GameBatch:
 
     @property
     def to_move(self):
-        """uint8 [B]: the player to move; in a finished game, the seat after the last player."""
+        """The player to move, uint8 [B]; in a finished game, the seat after the last player."""
         return self.of_each_game(to_move_of)
 
     @property
     def turns(self):
-        """uint8 [B]: plies played."""
+        """Plies played, uint8 [B]."""
         return self.of_each_game(turn_of)
 
     @property
     def terminal(self):
-        """bool [B]: all cards are played."""
+        """Whether all cards are played, bool [B]."""
         return self.of_each_game(terminal_of).view(bool)
 
     @property
     def decided(self):
-        """bool [B]: no gate can open any more, so that the scores are final."""
+        """Whether the scores are final because no gate can open any more, bool [B]."""
         return self.of_each_game(decided_of).view(bool)
 
     cdef object of_each_game(self, int (*read)(const Game*) noexcept nogil):
-        """uint8 [B]: what a function reads in each game."""
+        """The result of a function of each game, uint8 [B]."""
         values = np.empty(self.num_games, dtype=np.uint8)
         cdef uint8_t[::1] view = values
         cdef int i
@@ -157,7 +157,7 @@ cdef class GameBatch:
         return values
 
     def scores(self, scoring="points"):
-        """int32 [B, P]: points in the bar, or with `animals` the number of animals there."""
+        """The points in the bar, or with `animals` the number of animals there, int32 [B, P]."""
         cdef int number = check_scoring(scoring)
         values = np.empty((self.num_games, self.num_players), dtype=np.int32)
         cdef int32_t[:, ::1] view = values
@@ -172,14 +172,14 @@ cdef class GameBatch:
     # --- Playing --------------------------------------------------------------------------------
 
     def step(self, actions):
-        """One turn in every game.
+        """Plays one turn in every game.
 
         Args:
-            actions: action ids [B], uint8 (or integers that fit); NO_MOVE (255) leaves a game as it
-                is, and is the only value that a finished game takes.
+            actions: action ids [B], uint8 or integers that fit. NO_MOVE (255) leaves a game as it
+                is; a finished game accepts nothing else.
 
         Raises:
-            ValueError: an action is not legal, by name; no game has changed then.
+            ValueError: an action is not legal. The message names it, and no game has changed.
         """
         cdef const uint8_t[::1] checked = checked_integers(
             "actions", actions, np.uint8, self.num_games
@@ -201,7 +201,7 @@ cdef class GameBatch:
             check_legal(&self.games[illegal], checked[illegal], f"game {illegal}: ")
 
     def step_random(self):
-        """One turn in every game that is not over, uniform over the legal actions.
+        """Plays a uniformly random turn in every game that is not over.
 
         Returns:
             The actions played, uint8 [B], NO_MOVE for a finished game.
@@ -221,13 +221,13 @@ cdef class GameBatch:
         return actions
 
     def play_random(self, num_threads=1, stop_when_decided=False, observations=None):
-        """Plays every game on to its end, uniformly at random.
+        """Plays every game to its end with uniformly random actions.
 
         Args:
-            num_threads: at least 1; the result is the same for any number.
+            num_threads: at least 1; the result does not depend on it.
             stop_when_decided: stop a game as soon as its scores are final.
-            observations: uint8 [B, OBSERVATION_SIZE], C-contiguous and writable; the observation
-                of every decision is written there, so that each game's last one stays.
+            observations: the array to write observations into, uint8 [B, OBSERVATION_SIZE],
+                C-contiguous and writable. Each decision overwrites the last one of its game.
 
         Returns:
             The number of turns played.
@@ -271,7 +271,7 @@ cdef class GameBatch:
     # --- Checks ---------------------------------------------------------------------------------
 
     cdef object checked_rows(self, str name, out):
-        """An output buffer for observations as it is, or a new one for None."""
+        """A checked output array for observations, or a new one if `out` is None."""
         if self.num_players != 2:
             raise ValueError(f"observations are of two-player games, not of {self.num_players}")
         shape = (self.num_games, OBSERVATION_SIZE)
@@ -296,16 +296,20 @@ cdef class GameBatch:
 
 
 def c_state_to_python(GameBatch batch not None, index):
-    """The State of one game of a batch. IndexError for a game that is not there."""
+    """The State of one game of a batch.
+
+    Raises:
+        IndexError: there is no such game.
+    """
     return state_from_game(batch.checked_game(index))
 
 
 def python_to_c_state(state, GameBatch batch not None, index):
-    """Writes a State into one game of a batch, whose random stream goes on as it was.
+    """Writes a State into one game of a batch. The game keeps its random stream.
 
     Raises:
         IndexError: there is no such game.
-        ValueError: cards are hidden, or the number of players is not the batch's.
+        ValueError: cards are hidden, or the batch has another number of players.
     """
     cdef Game* g = batch.checked_game(index)
     cdef Game checked
@@ -319,7 +323,7 @@ def python_to_c_state(state, GameBatch batch not None, index):
 
 
 def select_random_action(GameBatch batch not None, index):
-    """A uniformly drawn legal Action of one game, from that game's own random stream.
+    """A uniformly random legal Action of one game, drawn from that game's random stream.
 
     Raises:
         IndexError: there is no such game.
@@ -332,7 +336,7 @@ def select_random_action(GameBatch batch not None, index):
 
 
 cdef object checked_integers(str name, values, dtype, int length):
-    """Integers [length] as a contiguous array of an unsigned dtype; nothing wraps around."""
+    """Integers [length] as a C-contiguous array of an unsigned dtype; none may be out of range."""
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.shape != (length,):
         raise ValueError(f"{name} must have shape ({length},), one a game, not {array.shape}")

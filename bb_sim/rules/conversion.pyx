@@ -1,4 +1,4 @@
-"""The way between a C game and a Python State, and the rules on single States."""
+"""Conversion between a C game and a Python State, and the rules on single States."""
 
 import numpy as np
 
@@ -54,7 +54,7 @@ cdef int card_code(object card) except -1:
 
 
 cdef int fill_game(Game* g, object state) except -1:
-    """Writes what is known of a State; hidden cards only count as cards left to play."""
+    """Writes the known cards of a State; hidden cards only count as cards left to play."""
     cdef uint64_t rng = g.rng
     cdef int player, code, i
     if not isinstance(state, State):
@@ -101,7 +101,7 @@ cdef int game_from_state(Game* g, object state) except -1:
 
 
 cdef int infer_hidden_cards(Game* g, object state) except -1:
-    """Adds each player's hidden cards to the deck as a set: of a full set, all that is not seen."""
+    """Adds each player's hidden cards to the set of the deck: all species that are not in sight."""
     cdef unsigned int missing
     cdef int player, i
     for player in range(g.num_players):
@@ -116,7 +116,7 @@ cdef int infer_hidden_cards(Game* g, object state) except -1:
         if popcount(missing) != hidden:
             raise ValueError(
                 f"player {player} has {hidden} hidden cards, and {popcount(missing)} species "
-                "are not in sight: what is hidden cannot be told"
+                "are not in sight, so the hidden cards are unknown"
             )
         g.deck_set[player] |= missing
     return 0
@@ -133,7 +133,7 @@ def deal_state(seed: int, first_player: int, num_players: int):
 
 
 def legal_action_ids(state) -> list:
-    """Ids of the legal actions, ascending. ValueError where the mover's hand is hidden."""
+    """The ids of the legal actions, ascending. ValueError if the mover's hand is hidden."""
     cdef Game g
     cdef int action
     cdef uint64_t legal
@@ -146,7 +146,7 @@ def legal_action_ids(state) -> list:
 
 
 def state_after(state, int action):
-    """The State after a whole turn. ValueError for an action that is not legal."""
+    """The State after a whole turn. ValueError if the action is not legal."""
     cdef Game g
     g.rng = 0
     game_from_state(&g, state)
@@ -170,11 +170,12 @@ def observation_of_state(state, int viewer):
 
 
 cdef int check_legal(const Game* g, int action, str where="") except -1:
-    """ValueError that names the action where it is not legal."""
     cdef uint64_t legal = legal_mask(g)
     if 0 <= action < NUM_ACTIONS and legal >> action & 1:
         return 0
-    name = f"action {action} ({ACTIONS[action]})" if 0 <= action < NUM_ACTIONS else f"action {action}"
+    name = f"action {action}"
+    if 0 <= action < NUM_ACTIONS:
+        name += f" ({ACTIONS[action]})"
     if not legal:
         raise ValueError(f"{where}{name} cannot be played: the game is over")
     choice = "; ".join([str(ACTIONS[a]) for a in range(NUM_ACTIONS) if legal >> a & 1])

@@ -76,16 +76,17 @@ cdef void deal(Game* g, uint64_t seed, int first_player, int num_players) noexce
 # Bit a is set where action a is legal for g.to_move; 0 when the game is over.
 cdef uint64_t legal_mask(const Game* g) noexcept nogil
 
-# A whole turn of g.to_move. The action must be legal.
+# Plays a whole turn of g.to_move. The action must be legal.
 cdef void play(Game* g, int action) noexcept nogil
 
-# Uniform over the legal actions, from g.rng. The game must not be over.
+# A uniformly random legal action, drawn from g.rng. The game must not be over.
 cdef int select_random_action_nogil(Game* g) noexcept nogil
 
-# A uniformly chosen set bit of a mask that is not 0.
+# A uniformly random set bit of a mask that is not 0.
 cdef int select_bit(uint64_t mask, uint64_t* rng) noexcept nogil
 
-# Two players: own minus other by the scoring, and +1 win, 0 draw, -1 loss.
+# For two players. The margin is the player's score minus the opponent's; the outcome is +1 for a
+# win, 0 for a draw and -1 for a loss.
 cdef int margin(const Game* g, int player, int scoring) noexcept nogil
 cdef int outcome(const Game* g, int player, int scoring) noexcept nogil
 
@@ -98,17 +99,17 @@ cdef inline bint is_terminal(const Game* g) noexcept nogil:
 
 
 cdef inline bint is_decided(const Game* g) noexcept nogil:
-    """No gate can open any more: fewer than five cards in queue, hands and decks together."""
+    """The scores are final: too few cards are left in queue, hands and decks to open the gate."""
     return g.cards_left + g.queue_len < QUEUE_LIMIT
 
 
 cdef inline int points_sum(unsigned int species) noexcept nogil:
-    """Points of a set of species: 2 each, 1 more for those worth 3 or 4, 1 more for those worth 4."""
+    """The points of a set of species: 2 for each, and 1 more in each mask that holds it."""
     return 2 * popcount(species) + popcount(species & 0x2DF) + popcount(species & 0x047)
 
 
 cdef inline int strength_sum(unsigned int species) noexcept nogil:
-    """Total strength (1 to 12) of a set of species, summed bit by bit of the strengths."""
+    """The total strength of a set of species. A mask holds the species with one bit of 1 to 12."""
     return (popcount(species & 0x555) + 2 * popcount(species & 0x666)
             + 4 * popcount(species & 0x878) + 8 * popcount(species & 0xF80))
 

@@ -30,10 +30,11 @@ cdef enum:
     COPY_PLAIN = 18             # + action id of the plain play
     COPY_KANGAROO_HOP = 26      # + hop 1..2
     COPY_PARROT_TARGET = 29     # + target
-    # The species whose actions are contiguous ids, zebra to lion, need no table.
+    # Zebra to lion have consecutive action ids and need no table.
     LOW_SPECIES = 1 << ZEBRA
 
-# Legal actions by queue length and the species below zebra: held in the hand, present to be copied.
+# Legal actions by queue length and the set of species below zebra: in the hand for PLAYS, in the
+# queue for COPIES.
 cdef uint64_t PLAYS[QUEUE_LIMIT][LOW_SPECIES]
 cdef uint64_t COPIES[QUEUE_LIMIT][LOW_SPECIES]
 cdef ActionParts ACTION_PARTS[NUM_ACTIONS]
@@ -133,9 +134,9 @@ cdef inline uint64_t expel(Game* g, uint64_t queue, uint64_t marks) noexcept nog
 
 
 # --- The animals ------------------------------------------------------------------------------
-# Those that come as `position` stand in the queue already. The others get the queue that they
-# find and the new card, and return the queue with the card in its place. `strength` is the species
-# that acts, which for a chameleon is not the species of the card.
+# A function with a `position` moves an animal that already stands in the queue. The others take the
+# queue and the new card, and return the queue with the card in its place. `strength` is the species
+# that acts; for a chameleon it is not the species of the card.
 
 
 cdef inline int stopping_place(uint64_t queue, int position, int strength) noexcept nogil:
@@ -246,7 +247,7 @@ cdef inline uint64_t act(Game* g, uint64_t queue, uint8_t card, int species,
 
 
 cdef inline uint64_t recur(Game* g, uint64_t queue, uint8_t played) noexcept nogil:
-    """Hippos, crocodiles and giraffes act from the gate to the end, except the card just played."""
+    """Hippos, crocodiles and giraffes act, the foremost first; not the card just played."""
     cdef uint64_t line = queue
     cdef uint64_t actors = (marks_of_species(line, GIRAFFE) | marks_of_species(line, CROCODILE)
                             | marks_of_species(line, HIPPO)) & ~marks_of_card(line, played)
@@ -255,7 +256,7 @@ cdef inline uint64_t recur(Game* g, uint64_t queue, uint8_t played) noexcept nog
     while actors:
         card = card_at(line, first_marked(actors))
         actors &= actors - 1
-        # It is still there: what eats stands behind what it eats, and acts later.
+        # It is still there: a crocodile that could eat it stands behind it and acts later.
         position = first_marked(marks_of_card(queue, card))
         if (card & SPECIES_BITS) == HIPPO:
             queue = hippo(queue, position, HIPPO)
@@ -267,7 +268,7 @@ cdef inline uint64_t recur(Game* g, uint64_t queue, uint8_t played) noexcept nog
 
 
 cdef inline uint64_t open_gate(Game* g, uint64_t queue) noexcept nogil:
-    """Of five animals the front two enter the bar, the last goes to THAT'S IT."""
+    """The front two of five animals enter the bar, the last one goes to THAT'S IT."""
     send_to_bar(g, card_at(queue, 0))
     send_to_bar(g, card_at(queue, 1))
     send_to_thats_it(g, card_at(queue, 4))
@@ -285,7 +286,7 @@ cdef inline void draw(Game* g, int player) noexcept nogil:
 
 
 cdef inline void pass_turn(Game* g) noexcept nogil:
-    """Clockwise to the next player who holds a card; at the end of the game to the next seat."""
+    """Moves on to the next player who holds a card; after the last card, to the next seat."""
     cdef int player = g.to_move
     while True:
         player = player + 1 if player + 1 < g.num_players else 0
@@ -336,7 +337,7 @@ cdef int select_bit(uint64_t mask, uint64_t* rng) noexcept nogil:
     counts = (counts & <uint64_t>0x3333333333333333) + (counts >> 2 & <uint64_t>0x3333333333333333)
     counts = (counts + (counts >> 4) & <uint64_t>0x0F0F0F0F0F0F0F0F) * EVERY_BYTE
     n = random_below(rng, <uint32_t>(counts >> 56))
-    reached = ((n * EVERY_BYTE | MARKS) - counts) & MARKS       # bytes with at most n bits up to them
+    reached = ((n * EVERY_BYTE | MARKS) - counts) & MARKS     # bytes with at most n bits up to them
     start = <int>((reached >> 7) * EVERY_BYTE >> 56) * 8
     n -= (counts << 8) >> start & 0xFF
     return start + NTH_BIT[n][mask >> start & 0xFF]
@@ -354,7 +355,7 @@ cdef void deal(Game* g, uint64_t seed, int first_player, int num_players) noexce
     cdef uint8_t swapped
     cdef int player, i, j
     memset(g, 0, sizeof(Game))
-    # The stream starts at a scrambled seed: neighbouring seeds must not walk the same sequence.
+    # The seed is scrambled, because streams of neighbouring seeds would overlap.
     g.rng = seed
     g.rng = next_random(&g.rng)
     g.num_players = num_players

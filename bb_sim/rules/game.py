@@ -13,15 +13,16 @@ from bb_sim.rules.state import State, check_player
 
 
 def new_game(seed: int, first_player: int = 0, num_players: int = 2) -> State:
-    """Deals a game. The deal depends on the seed alone; `first_player` only says who begins.
+    """Deals a game. The deal depends on the seed alone.
 
     Args:
         seed: 0 to 2**64 - 1.
-        first_player: 0 to `num_players - 1`.
+        first_player: the player who begins, 0 to `num_players - 1`.
         num_players: 2 to 4.
 
     Raises:
-        TypeError, ValueError: an argument is no integer, or out of range.
+        TypeError: an argument is not an integer.
+        ValueError: an argument is out of range.
     """
     num_players = checked_int("num_players", num_players, 2, MAX_PLAYERS)
     return deal_state(
@@ -32,7 +33,7 @@ def new_game(seed: int, first_player: int = 0, num_players: int = 2) -> State:
 
 
 def legal_actions(state: State) -> list[Action]:
-    """The legal actions in the order of their ids; none when the game is over.
+    """The legal actions in the order of their ids; empty if the game is over.
 
     Raises:
         ValueError: the hand of the player to move is hidden.
@@ -50,20 +51,20 @@ def step(state: State, action: Action) -> State:
 
 
 def is_terminal(state: State) -> bool:
-    """All cards are played."""
+    """Whether all cards are played."""
     return state.cards_left == 0
 
 
 def is_decided(state: State) -> bool:
-    """No gate can open any more, so that the scores are final."""
+    """Whether the scores are final because no gate can open any more."""
     return state.cards_left + len(state.queue) < QUEUE_LIMIT
 
 
 def scores(state: State, scoring: str = "points") -> tuple[int, ...]:
-    """Per player, the points in the bar, or with `animals` the number of animals there.
+    """Each player's points in the bar, or with `animals` the number of animals there.
 
     Raises:
-        ValueError: `scoring` is neither.
+        ValueError: there is no such scoring.
     """
     check_scoring(scoring)
     return tuple(
@@ -73,7 +74,7 @@ def scores(state: State, scoring: str = "points") -> tuple[int, ...]:
 
 
 def ranking(state: State, scoring: str = "points") -> tuple[int, ...]:
-    """Per player, the place, 1 for the best; players who are equal share a place.
+    """Each player's place, 1 for the best. Equal players share a place.
 
     With `animals` a tie goes to the lower total strength in the bar.
     """
@@ -86,22 +87,22 @@ def ranking(state: State, scoring: str = "points") -> tuple[int, ...]:
 
 
 def winner(state: State, scoring: str = "points") -> int | None:
-    """The player who alone holds the first place, None where it is shared."""
+    """The player who holds the first place alone, or None if it is shared."""
     places = ranking(state, scoring)
     return places.index(1) if places.count(1) == 1 else None
 
 
 def observe(state: State, viewer: int | None = None) -> NDArray[np.uint8]:
-    """The observation row of a two-player state; works on what `viewer` has `seen_by` too.
+    """The observation row of a two-player state, or of a state `seen_by` the viewer.
 
     Args:
-        viewer: 0 or 1; the player to move if None.
+        viewer: the player who observes, 0 or 1; None for the player to move.
 
     Returns:
         uint8 [OBSERVATION_SIZE], see `decode_observation`.
 
     Raises:
-        ValueError: more players, no such viewer, or the viewer's hand is hidden.
+        ValueError: the game has more players, there is no such viewer, or its hand is hidden.
     """
     if state.num_players != 2:
         raise ValueError(f"observations are of two-player games, not of {state.num_players}")

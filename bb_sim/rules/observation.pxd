@@ -34,7 +34,8 @@ cpdef enum:                     # code of a card in the queue, to which its spec
 cdef void write_observation(const Game* g, int viewer, uint8_t* out) noexcept nogil
 
 # The same where legal_mask(g) of the player to move is known already.
-cdef void write_observation_of(const Game* g, int viewer, uint64_t legal, uint8_t* out) noexcept nogil
+cdef void write_observation_of(const Game* g, int viewer, uint64_t legal,
+                               uint8_t* out) noexcept nogil
 
 
 cdef inline unsigned int set_at(const uint8_t* row, int offset) noexcept nogil:

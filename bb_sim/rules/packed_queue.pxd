@@ -1,8 +1,8 @@
-"""The queue packed into one 64-bit word: a byte a card, the front in the lowest byte.
+"""The queue packed into one 64-bit word: one byte for each card, the front in the lowest byte.
 
-Unused bytes hold EMPTY. A *mark* is the top bit of a byte, so a set of positions is a word too, and
-a question about all animals of the queue ("which are monkeys?") takes a few instructions without a
-branch. Card codes stay below 0x40, so no sum or difference below carries from byte to byte.
+Unused bytes hold EMPTY. A *mark* is the top bit of a byte; a word of marks is a set of positions.
+A question about all animals in the queue ("which are monkeys?") takes a few instructions and no
+branch. Card codes are below 0x40, so no sum or difference here carries from one byte to the next.
 """
 
 from libc.stdint cimport uint8_t, uint64_t

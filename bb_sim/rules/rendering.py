@@ -37,15 +37,18 @@ def render(state: State) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ObservationView:
-    """What an observation row says, in words. `own` and `opponent` are seen from the viewer.
+    """An observation row in words, from the side of the viewer.
 
     Attributes:
-        queue: from the front, (own, species).
-        hand, deck: own species; the deck as a set, in order of strength.
-        opponent_unseen: species in the opponent's hand and deck together.
-        points_margin, animals_margin, strength_margin: in the bar, own minus the opponent's.
+        queue: (whether the card is the viewer's, species) of each card from the front.
+        hand: the viewer's hand, in order of strength.
+        deck: the viewer's deck as a set, in order of strength.
+        opponent_unseen: the opponent's hand and deck together, in order of strength.
+        points_margin: points in the bar, the viewer's minus the opponent's.
+        animals_margin: the same difference in the number of animals.
+        strength_margin: the same difference in total strength.
         turn: plies played.
-        legal_actions: empty where the viewer is not to move.
+        legal_actions: the legal actions; empty if the viewer is not to move.
     """
 
     queue: tuple[tuple[bool, str], ...]
@@ -75,13 +78,13 @@ class ObservationView:
 
 
 def decode_observation(row: NDArray[np.uint8] | Any) -> ObservationView:
-    """Reads an observation row back.
+    """Decodes an observation row.
 
     Args:
-        row: uint8 `[OBSERVATION_SIZE]`.
+        row: the observation, uint8 [OBSERVATION_SIZE].
 
     Raises:
-        ValueError: it is not such a row, or holds what no observation holds.
+        ValueError: `row` has another dtype or shape, or holds impossible values.
     """
     row = np.asarray(row)
     if row.shape != (OBSERVATION_SIZE,) or row.dtype != np.uint8:
@@ -114,7 +117,7 @@ def _species_at(row: NDArray[np.uint8], offset: int) -> tuple[str, ...]:
 
 
 def _set_bits(mask: NDArray[np.uint8], limit: int, name: str) -> list[int]:
-    """Positions of the set bits of a little-endian bit mask of at most `limit` bits."""
+    """The positions of the set bits of a little-endian mask of `limit` bits."""
     bits = np.flatnonzero(np.unpackbits(mask, bitorder="little")).tolist()
     if bits and bits[-1] >= limit:
         raise ValueError(f"a {name} has {limit} bits, bit {bits[-1]} is set")

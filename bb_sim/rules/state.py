@@ -11,7 +11,7 @@ from bb_sim.rules.actions import POINTS, SPECIES
 from bb_sim.rules.engine import DECK_SIZE, HAND_SIZE, MAX_PLAYERS, NUM_SPECIES, QUEUE_SIZE
 
 HIDDEN = "hidden"
-"""The species of a card that the viewer of `State.seen_by` does not know."""
+"""The species of a card that the viewer in `State.seen_by` does not know."""
 
 _INDEX = {species: index for index, species in enumerate(SPECIES)} | {HIDDEN: -1}
 
@@ -44,7 +44,7 @@ class Card:
 
     @property
     def points(self) -> int:
-        """What the animal is worth in the bar: 2, 3 or 4."""
+        """The animal's value in the bar: 2, 3 or 4."""
         return POINTS[self._known_index()]
 
     def _known_index(self) -> int:
@@ -63,20 +63,21 @@ Cards = tuple[Card, ...]
 class State:
     """A position between turns, for 2 to 4 players.
 
-    A position made by hand need not hold all cards, but no card twice. Iterables of cards are
-    stored as tuples; no decks means that every deck is empty.
+    `str(state)` is the position as a few lines of text, in which a card is `species(owner)`. A
+    position made by hand may lack cards, but no card may be in it twice. Iterables of cards are
+    stored as tuples. Without `decks` every deck is empty.
 
     Attributes:
-        hands: per player, in order of strength (sorted in construction); at most 4 cards.
-        decks: per player, the next card drawn first; at most 8 cards.
-        queue: from Heaven's Gate to the exclusion end; at most 4 cards.
-        bar: in order of arrival.
-        thats_it: in order of arrival.
+        hands: the hand of each player, sorted by strength; at most 4 cards each.
+        decks: the deck of each player, the next card first; at most 8 cards each.
+        queue: the queue from Heaven's Gate to the exclusion end; at most 4 cards.
+        bar: the cards in the bar, in order of arrival.
+        thats_it: the cards on THAT'S IT, in order of arrival.
         to_move: the player to move; after the last card, the next seat.
         turn: plies played.
 
     Raises:
-        ValueError: in construction, one sentence that names what cannot be.
+        ValueError: such a position is impossible. The message names the fault.
     """
 
     hands: tuple[Cards, ...]
@@ -110,11 +111,11 @@ class State:
 
     @property
     def cards_left(self) -> int:
-        """Cards in all hands and decks together."""
+        """The number of cards in all hands and decks together."""
         return sum(map(len, self.hands)) + sum(map(len, self.decks))
 
     def seen_by(self, player: int) -> State:
-        """What a player knows: the other hands and all decks become hidden cards.
+        """The state as a player knows it: other hands and all decks become hidden cards.
 
         Raises:
             ValueError: there is no such player.
@@ -167,7 +168,7 @@ def unchecked_state(
     to_move: int,
     turn: int,
 ) -> State:
-    """A State of values that come from a game: what construction would check holds already."""
+    """A State of values that come from a game and need no checks."""
     state = object.__new__(State)
     values = (hands, decks, queue, bar, thats_it, to_move, turn)
     for name, value in zip(State.__slots__, values, strict=True):
@@ -176,7 +177,11 @@ def unchecked_state(
 
 
 def check_player(player: SupportsIndex, num_players: int) -> int:
-    """`player` as an int; ValueError unless it is 0 to `num_players - 1`."""
+    """`player` as an int.
+
+    Raises:
+        ValueError: `player` is not 0 to `num_players - 1`.
+    """
     return _check_range("player", player, num_players - 1)
 
 
@@ -199,7 +204,7 @@ def _cards(place: str, cards: Iterable[Card]) -> Cards:
 
 
 def _check_places(state: State) -> None:
-    """Numbers of players and cards, owners, and no hidden card in the open."""
+    """Checks the numbers of players and cards, the owners, and that no open card is hidden."""
     num_players = len(state.hands)
     if not 2 <= num_players <= MAX_PLAYERS:
         raise ValueError(f"a game has 2 to {MAX_PLAYERS} hands, not {num_players}")
@@ -229,7 +234,7 @@ def _check_places(state: State) -> None:
 
 
 def _check_card_sets(state: State) -> None:
-    """No card twice, and at most one of each species a player, the hidden cards counted."""
+    """Checks that no card is there twice and that no player has too many cards."""
     seen: set[Card] = set()
     counts = [0] * state.num_players
     open_cards = (*state.queue, *state.bar, *state.thats_it)
@@ -258,5 +263,4 @@ def _check_turn(state: State) -> None:
         )
 
 
-# Made here, where the checks of a Card exist.
 _HIDDEN_CARDS = tuple(Card(owner, HIDDEN) for owner in range(MAX_PLAYERS))

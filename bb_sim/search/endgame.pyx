@@ -1,7 +1,7 @@
-"""Exact play against a belief about the opponent once no card is hidden any more.
+"""Exact play against a belief about the opponent, once no card is hidden.
 
-With empty decks the cards that a player has not seen are the other's hand: the rest of the game, at
-most eight turns, is searched to its end. `bb_sim.search.endgame_search` says for what.
+Once the decks are empty, the unseen cards are the opponent's hand. The rest of the game, at most
+eight turns, is searched to its end; see `bb_sim.search.endgame_search`.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ from bb_sim.rules.actions import OPPONENTS
 from bb_sim.rules.observation import checked_rows
 
 MODELS = (*OPPONENTS, "best_reply")
-"""What the opponent may be; a belief has a weight for each, in this order."""
+"""The models of the opponent. A belief has a weight for each, in this order."""
 
 
 # --- Rows ---------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ cdef bint is_endgame_row(const uint8_t* row) noexcept nogil:
 cdef void load(const uint8_t* row, const Worth* worth, Game* g, Objective* o) noexcept nogil:
     cdef int viewer = viewer_of(row)
     game_from_row(g, row)
-    # The last card of the viewer's deck is drawn after its turn; an afterstate comes before that.
+    # The viewer draws its last card after its turn. In an afterstate it has not drawn it yet.
     if g.deck_set[viewer] and g.to_move == viewer:
         g.deck[viewer][0] = trailing_zeros(g.deck_set[viewer])
         g.deck_left[viewer] = 1
@@ -67,6 +67,7 @@ cdef void load(const uint8_t* row, const Worth* worth, Game* g, Objective* o) no
 
 cdef void write_action_values(const uint8_t* row, const double* belief, const Worth* worth,
                               double* values) noexcept nogil:
+    """Writes values[action id] of NUM_ACTIONS actions, minus infinity for those not legal."""
     cdef Objective o
     cdef Belief b
     cdef Game g
@@ -95,11 +96,11 @@ cdef double position_value(const uint8_t* row, const double* belief,
     return value_of(&g, &o, &b)
 
 
-# --- The face to Python -------------------------------------------------------------------------
+# --- Python functions ---------------------------------------------------------------------------
 
 
 def _checked(rows, belief):
-    """Rows and belief, checked."""
+    """Checked rows and beliefs."""
     rows = checked_rows("rows", rows)
     belief = np.ascontiguousarray(belief, np.float64)
     if belief.shape != (len(rows), NUM_MODELS):
@@ -113,13 +114,13 @@ def _checked(rows, belief):
 
 
 def are_endgames(rows):
-    """Where the viewer knows all cards: uint8 [B, 19] -> bool [B].
+    """Whether the viewer knows all cards: uint8 [B, 19] -> bool [B].
 
-    That is from turn 16 on. A last card in the viewer's own deck is known too, so it is from turn
-    15 on for the second player. Rows in which the viewer is not to move (afterstates) count alike.
+    The first player knows them from turn 16 on. The second player knows them from turn 15 on, when
+    only the last card of its own deck is left to draw. Afterstates count too.
 
     Raises:
-      ValueError: `rows` is no such array.
+      ValueError: `rows` has another dtype or shape.
     """
     rows = checked_rows("rows", rows)
     cdef const uint8_t[:, ::1] given = rows
@@ -133,23 +134,23 @@ def are_endgames(rows):
 
 
 def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
-    """The value of each action against a believed opponent, by search to the end of the game.
+    """The value of each action against a believed opponent, by a search to the end of the game.
 
-    `B` denotes rows, `M` the models in the order of MODELS.
+    `B` denotes the number of rows, `M` the number of MODELS.
 
     Args:
-      rows: uint8 [B, 19], observations that `are_endgames`; one without a legal action has none.
-      belief: float [B, M], weights of the models, which need not sum to 1.
-      margin_weight: weight of the margin, in points or by the scoring in animals, from 0 up.
+      rows: observations that `are_endgames`, uint8 [B, 19].
+      belief: the weight of each model, float [B, M]; the weights need not sum to 1.
+      margin_weight: the weight of the margin by the scoring, at least 0.
       scoring: `points` or `animals`.
       draw_reward: the outcome of a draw, -1 to 1.
 
     Returns:
-      float64 [B, 33], outcome + margin_weight * margin for the viewer, of the whole game; minus
-      infinity where an action is not legal.
+      outcome + margin_weight * margin of the whole game for the viewer, float64 [B, 33]; minus
+      infinity if an action is not legal.
 
     Raises:
-      ValueError: an argument is none of these.
+      ValueError: an argument does not fit, or a row is not an endgame.
     """
     cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
     rows, belief = _checked(rows, belief)

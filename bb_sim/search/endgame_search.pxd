@@ -7,23 +7,23 @@ from bb_sim.rules.engine cimport MAX_LEGAL_ACTIONS, Game
 from bb_sim.search.objective cimport Objective
 
 cdef enum:
-    BEST_REPLY = NUM_OPPONENTS          # the model behind the named opponents
+    BEST_REPLY = NUM_OPPONENTS          # the model after the named opponents
     NUM_MODELS = NUM_OPPONENTS + 1
 
 ctypedef struct Replies:        # the different positions after a turn
     int number
     Game[MAX_LEGAL_ACTIONS] games
-    uint64_t[MAX_LEGAL_ACTIONS] actions     # that lead there
+    uint64_t[MAX_LEGAL_ACTIONS] actions     # the sets of actions that lead there
 
 ctypedef struct Belief:
-    unsigned int models         # those with a weight
+    unsigned int models         # the set of models with a weight
     double[NUM_MODELS] weights  # their sum is 1
 
-# For a hand of at most four cards.
+# Writes the replies of a hand of at most four cards.
 cdef void find_replies(const Game* g, uint64_t legal, Replies* replies) noexcept nogil
 
-# NUM_MODELS weights, not negative, with a sum above 0.
+# Reads a belief from NUM_MODELS weights, which are not negative and have a sum above 0.
 cdef void take_belief(const double* weights, Belief* belief) noexcept nogil
 
-# Both hands are in `g.hand`; a deck may only hold what is drawn at once.
+# The value of a game without hidden cards. A deck may only hold the card that is drawn next.
 cdef double value_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil

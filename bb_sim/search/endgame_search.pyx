@@ -1,19 +1,19 @@
 """Expectimax to the end of a game without hidden cards, against a belief about the opponent.
 
-The viewer plays what maximises the expectation of
+The viewer maximises the expectation of
 
-    outcome (+1, -1, or what a draw is worth) + margin_weight * margin,
+    outcome (+1, -1, or the reward of a draw) + margin_weight * margin.
 
-the opponent is one of the named opponents or plays the best reply, and the viewer's belief about
-which of them it is follows Bayes' rule along every line of play. What the viewer sees of a turn is
-the position after it, so actions that lead to the same position count as one.
+The opponent is one of the named opponents or plays the best reply. The viewer's belief about which
+one it is follows Bayes' rule along every line of play. The viewer sees the position after a turn,
+so actions that lead to the same position count as one reply.
 
-The best reply is a fixed way to play, like the others: it draws uniformly among the actions with the
-lowest minimax value of the objective, that is the value if it goes on so and the viewer knows it.
-The value of a position is therefore its minimax value where the belief in the best reply is 1, never
-below that for another belief, and the value of the best response where the belief names one model.
+The best reply is a fixed policy too: it draws uniformly among the actions with the lowest minimax
+value. A position therefore has its minimax value if the belief in the best reply is 1, and at
+least that value for any other belief. If the belief names one model, it has the value of the best
+response to that model.
 
-A model whose weight falls below 1e-4 is dropped, a reply less probable than 1e-6 is left out.
+A model whose weight falls below 1e-4 is dropped. A reply less probable than 1e-6 is left out.
 """
 
 from libc.math cimport INFINITY
@@ -47,7 +47,7 @@ cdef enum:
 
 
 cdef inline bint same_position(const Game* one, const Game* two) noexcept nogil:
-    """Of two positions after a turn from the same one."""
+    """Whether two positions after a turn are equal. Both come from the same position."""
     return (memcmp(one.queue, two.queue, sizeof(one.queue)) == 0
             and memcmp(one.hand, two.hand, sizeof(one.hand)) == 0
             and memcmp(one.bar, two.bar, sizeof(one.bar)) == 0)
@@ -74,7 +74,7 @@ cdef void find_replies(const Game* g, uint64_t legal, Replies* replies) noexcept
 
 
 cdef double minimax(const Game* g, const Objective* o, double low, double high) noexcept nogil:
-    """The minimax value where it lies between the bounds, else a bound of it on the same side."""
+    """The minimax value if it is between `low` and `high`, else a bound on the same side."""
     cdef Replies replies
     cdef double best, value
     cdef int i
@@ -114,8 +114,8 @@ cdef double value_of(const Game* g, const Objective* o, const Belief* belief) no
 
 cdef double expected_value(const Game* g, const Objective* o, const Belief* belief,
                            const Replies* replies) noexcept nogil:
-    """The value before a turn of the opponent."""
-    cdef double[NUM_MODELS][MAX_LEGAL_ACTIONS] chances     # of each reply
+    """The value before the opponent's turn."""
+    cdef double[NUM_MODELS][MAX_LEGAL_ACTIONS] chances     # probability of each reply
     cdef double[MAX_LEGAL_ACTIONS] worst                    # minimax value of each reply
     cdef double chance, value
     cdef double total = 0.0
@@ -172,7 +172,7 @@ cdef void chances_of_best_reply(const Objective* o, const Replies* replies, doub
     cdef int number = 0
     cdef int i
     for i in range(replies.number):
-        # Exact where it is at most the best so far, hence for all that are tied in the end.
+        # Exact if it is at most the best so far, so exact for all replies that tie in the end.
         values[i] = minimax(&replies.games[i], o, -INFINITY, best + 2 * EQUAL_VALUES)
         best = min(best, values[i])
     for i in range(replies.number):
@@ -188,7 +188,7 @@ cdef void chances_of_best_reply(const Objective* o, const Replies* replies, doub
 
 cdef double learn(const Belief* belief, double[MAX_LEGAL_ACTIONS]* chances, int reply,
                   Belief* later) noexcept nogil:
-    """Writes the belief after a reply (Bayes' rule); returns how probable the reply was."""
+    """Writes the belief after a reply by Bayes' rule; returns the probability of the reply."""
     cdef unsigned int models = belief.models
     cdef double chance = 0.0
     cdef int model
@@ -202,7 +202,10 @@ cdef double learn(const Belief* belief, double[MAX_LEGAL_ACTIONS]* chances, int 
 
 
 cdef void keep_what_matters(unsigned int models, double total, Belief* belief) noexcept nogil:
-    """Drops models of negligible weight, of weights with a known sum, and makes the sum 1."""
+    """Drops models of negligible weight and scales the rest to a sum of 1.
+
+    `total` is the sum of all weights.
+    """
     cdef unsigned int left = models
     cdef double kept = 0.0
     cdef int model

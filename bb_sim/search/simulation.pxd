@@ -1,4 +1,4 @@
-"""One simulation: a game that goes on from a row in one sampled world."""
+"""One simulation: a game that continues from a row in one sampled world."""
 
 from libc.stdint cimport int32_t, uint8_t
 
@@ -7,25 +7,25 @@ from bb_sim.rules.engine cimport Game
 from bb_sim.search.objective cimport Worth
 
 cdef enum:                      # opponent models
-    ASKED_MODEL = NUM_OPPONENTS     # a network; those below are the named opponents
+    ASKED_MODEL = NUM_OPPONENTS     # a network; the models below it are the named opponents
     ALL_MODELS
 
 ctypedef struct Simulation:
     Game game
-    int32_t position            # whose row it went on from
-    int32_t place               # of what the player to move sees, among rows
-    float result                # where it is final
-    uint8_t viewer              # of that row
-    uint8_t model               # of the opponent
+    int32_t position            # index of the position that it began from
+    int32_t place               # index of the row that the player to move sees
+    float result                # worth of the result, if it is final
+    uint8_t viewer              # viewer of the row that it began from
+    uint8_t model               # model of the opponent
     bint is_final
 
-# Notes whether the result is final, and what it is worth to the viewer of `row`.
+# Notes whether the result is final, and its worth to the viewer of `row`.
 cdef void settle(Simulation* simulation, const uint8_t* row, const Worth* worth) noexcept nogil
 
-# Plays the reply of the opponent's model; `policy` are the probabilities of the actions for
-# ASKED_MODEL.
+# Plays the reply of the opponent's model. For ASKED_MODEL, `policy` holds the probability of each
+# action.
 cdef void play_reply(Simulation* simulation, const float* policy) noexcept nogil
 
-# Writes what the player to move sees in a game that went on from `row`, which `viewer` saw.
+# Writes the row of the player to move, in a game that began from `viewer`'s row.
 cdef void write_movers_row(const Game* g, int viewer, const uint8_t* row,
                            uint8_t* out) noexcept nogil

@@ -1,4 +1,4 @@
-"""One simulation: a game that goes on from a row in one sampled world."""
+"""One simulation: a game that continues from a row in one sampled world."""
 
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -21,7 +21,7 @@ cdef void settle(Simulation* simulation, const uint8_t* row, const Worth* worth)
 
 
 cdef int draw_action(const float* probabilities, Game* g) noexcept nogil:
-    """A legal action by its probability, from g.rng."""
+    """Draws a legal action by its probability, from g.rng."""
     cdef uint64_t legal = legal_mask(g)
     cdef uint64_t left = legal
     cdef double total = 0.0
@@ -46,7 +46,7 @@ cdef void play_reply(Simulation* simulation, const float* policy) noexcept nogil
         action = draw_action(policy, g)
     else:
         action = select_opponent_action(g, simulation.model)
-    # However many numbers were drawn: all candidates go on with the same ones.
+    # The next numbers must not depend on how many were drawn: all candidates share them.
     g.rng = stream + TURN_STEP
     play(g, action)
 

@@ -1,10 +1,10 @@
-"""Candidate actions played on in sampled worlds, for thousands of positions a call.
+"""Simulations of candidate actions in sampled worlds, for thousands of positions in one call.
 
-One simulation is a world (see `bb_sim.search.worlds`), a candidate action in it with the draw, the
-opponent's reply with its draw, and perhaps more moves of both. Where the result is final then, it is
-exact; elsewhere the mover's next decision row is what a network has to judge. All candidates of a
-position are played in the same worlds, so that luck cancels out of their differences. Equal rows of
-a position are written once: late in a game there are few.
+A simulation is a world (see `bb_sim.search.worlds`) in which a candidate action, the opponent's
+reply and perhaps more turns of both are played. If the result is final then, its worth is exact.
+Otherwise a network evaluates the row of the mover's next decision. All candidates of a position are
+played in the same worlds, so that luck cancels out of their differences. Equal rows of a position
+are written once: late in a game there are few.
 """
 
 import numpy as np
@@ -28,17 +28,17 @@ from bb_sim.rules.actions import OPPONENTS
 from bb_sim.rules.arguments import checked_array
 
 cpdef enum:
-    # Rows without hidden cards are worth what a search to the end of the game says from this turn
-    # on. From here on it takes microseconds.
+    # From this turn on, rows without hidden cards are searched to the end of the game, which takes
+    # microseconds.
     EXACT_FROM = 17
 
-cdef enum:                      # who is to move in the simulations
+cdef enum:                      # stages: who is to move in the simulations
     IDLE
     OPPONENTS_TURN
-    OPPONENTS_ASKED             # the same, and the network model's rows are written
+    OPPONENTS_ASKED             # the opponents are to move, and the network's rows are written
     MOVERS_TURN
 
-# Opponent models: the named ones in the order of OPPONENTS, then the network that is asked.
+# Opponent models: the named opponents in the order of OPPONENTS, then the network.
 NUM_MODELS = ALL_MODELS
 NETWORK_MODEL = ASKED_MODEL
 if len(OPPONENTS) != NETWORK_MODEL:
@@ -46,28 +46,29 @@ if len(OPPONENTS) != NETWORK_MODEL:
 
 
 cdef class Simulator:
-    """Room for up to `capacity` simulations at once.
+    """Runs up to `capacity` simulations at once.
 
-    `B` denotes positions, `U` rows of the moment, `M` = 11 opponent models.
+    `B` denotes the number of positions, `U` the number of rows at the moment, `M` = 11 the number
+    of opponent models.
 
-    `begin` plays the candidates. `reply` plays the opponents' answers, after `opponent_rows` where a
-    network may be the opponent, and leaves the decisions that the movers meet then. `advance` plays
-    these decisions, and `reply` follows again; or `sums` ends it. Every simulation is a function of
-    its position's row, seed, belief and number of the world, and of the decisions that are given for
-    rows, whatever else is played at the same time.
+    `begin` plays the candidates. `reply` plays the opponents' replies and writes the rows of the
+    movers' next decisions; `opponent_rows` comes before it if the network may be the opponent. Then
+    `advance` plays these decisions and `reply` follows again, or `sums` ends the simulations. A
+    simulation depends on its position's row, seed and belief, on the number of its world, and on
+    the decisions given for its rows. It does not depend on the other simulations.
 
     Args:
-      capacity: number of simulations.
+      capacity: the number of simulations.
       scoring: "points" or "animals".
-      margin_weight: final results are worth outcome + margin_weight * margin.
-      draw_reward: the outcome of a draw, beside 1 for a win and -1 for a loss.
+      margin_weight: the worth of a final result is outcome + margin_weight * margin; at least 0.
+      draw_reward: the outcome of a draw, -1 to 1; a win is 1 and a loss -1.
 
     Attributes:
-      capacity: number of simulations.
-      rows: uint8 [capacity, 19]; the first U are the rows of the moment.
+      capacity: the number of simulations.
+      rows: uint8 [capacity, 19]; the first U are the rows at the moment.
 
     Raises:
-      ValueError: an argument is out of range, or arrays do not fit.
+      ValueError: an argument is out of range, or an array has another dtype or shape.
     """
 
     cdef readonly Py_ssize_t capacity
@@ -76,14 +77,14 @@ cdef class Simulator:
     cdef uint8_t[:, ::1] _rows
     cdef Py_ssize_t _num_rows, _table_size
     cdef int _stage
-    cdef int32_t* _table        # places of rows, by their hash
+    cdef int32_t* _table        # indices of rows, by their hash
     cdef Simulation* _simulations
     cdef Simulation* _end
-    cdef int32_t* _positions    # of the rows
+    cdef int32_t* _positions    # the position that each row belongs to
     cdef const uint8_t[:, ::1] _observations
     cdef const uint64_t[::1] _candidates, _seeds
     cdef const int32_t[::1] _first_worlds, _num_worlds
-    cdef const float[:, ::1] _beliefs       # cumulative
+    cdef const float[:, ::1] _beliefs       # cumulative sums of the shares
     cdef const double[:, ::1] _shares
 
     def __cinit__(self, capacity, *args, **kwargs):
@@ -104,7 +105,7 @@ cdef class Simulator:
 
     def __init__(self, capacity, scoring="points", margin_weight=0.02, draw_reward=0.0):
         if capacity != self.capacity:
-            raise ValueError(f"this simulator has room for {self.capacity} simulations for good")
+            raise ValueError(f"the capacity of this simulator stays {self.capacity}")
         self._worth = worth_of(scoring, margin_weight, draw_reward)
         self.rows = np.zeros((capacity, OBSERVATION_SIZE), np.uint8)
         self._rows = self.rows
@@ -114,11 +115,12 @@ cdef class Simulator:
         """Plays each candidate of each position in each of its worlds.
 
         Args:
-          observations: uint8 [B, 19], decision rows.
-          candidates: uint64 [B], bit a is set for each legal action a to be tried.
-          seeds: uint64 [B], of the worlds.
-          first_worlds, num_worlds: int32 [B], which worlds of each position are played.
-          beliefs: float32 [B, M], the shares of the opponent models, at least one above 0 each.
+          observations: the decision rows, uint8 [B, 19].
+          candidates: the legal actions to try, uint64 [B]; bit a stands for action a.
+          seeds: the seeds of the worlds, uint64 [B].
+          first_worlds: the number of the first world of each position, int32 [B].
+          num_worlds: the number of worlds of each position, int32 [B].
+          beliefs: the shares of the opponent models, float32 [B, M]; each row has a positive sum.
         """
         size = len(observations)
         self._stage = IDLE
@@ -153,10 +155,10 @@ cdef class Simulator:
         self._stage = OPPONENTS_TURN
 
     def opponent_rows(self):
-        """Writes what the network model sees where it has to reply.
+        """Writes the rows that the network sees where it is the opponent.
 
         Returns:
-          U.
+          U: the rows are `rows[:U]`.
         """
         self._require(OPPONENTS_TURN)
         with nogil:
@@ -168,11 +170,11 @@ cdef class Simulator:
         """Plays the opponents' replies.
 
         Args:
-          policies: float32 [U, 33], the network's probabilities of the actions in the rows that
-            `opponent_rows` wrote; not needed where no belief has a share for it.
+          policies: the network's probabilities of the actions, float32 [U, 33], in the rows that
+            `opponent_rows` wrote; None if no belief has a share for the network.
 
         Returns:
-          U: `rows[:U]` are the decisions that the movers meet then.
+          U: `rows[:U]` are the movers' next decisions.
         """
         cdef const float[:, ::1] probabilities
         cdef const float* first = NULL
@@ -197,7 +199,7 @@ cdef class Simulator:
         """Plays the movers' decisions.
 
         Args:
-          actions: uint8 [U], a legal one for each row that `reply` wrote.
+          actions: a legal action for each row that `reply` wrote, uint8 [U].
         """
         self._require(MOVERS_TURN)
         cdef const uint8_t[::1] chosen = checked_array(
@@ -212,14 +214,14 @@ cdef class Simulator:
         self._stage = OPPONENTS_TURN
 
     def sums(self, values):
-        """Sums over the worlds.
+        """The sum over the worlds of each candidate's values and results.
 
         Args:
-          values: float32 [U], of the rows that `reply` wrote. Where a row is an endgame (see
-            `bb_sim.search.endgame`) from turn `EXACT_FROM` on, its exact value takes their place.
+          values: the values of the rows that `reply` wrote, float32 [U]. An endgame (see
+            `bb_sim.search.endgame`) from turn `EXACT_FROM` on gets its exact value instead.
 
         Returns:
-          float64 [B, 33]: of each candidate the sum of the values and final results; elsewhere 0.
+          The sums, float64 [B, 33]; 0 for actions that are no candidates.
         """
         self._require(MOVERS_TURN)
         cdef float[::1] judged = checked_array(
@@ -248,7 +250,7 @@ cdef class Simulator:
             raise ValueError("begin, opponent_rows, reply, advance and sums come in this order")
 
     cdef void _solve_endgames(self, float[::1] values) noexcept nogil:
-        """Puts exact values in the place of the network's."""
+        """Replaces the network's values of endgames by the exact ones."""
         cdef const uint8_t* row
         cdef Py_ssize_t i
         for i in range(self._num_rows):
@@ -307,7 +309,7 @@ cdef class Simulator:
             simulation += 1
 
     cdef void _write_rows(self, bint for_network) noexcept nogil:
-        """Writes the rows of those to move, of the network model's turns alone or of all."""
+        """Writes the rows of the players to move: all, or those of the network's turns alone."""
         cdef Simulation* simulation = self._simulations
         cdef Py_ssize_t first_row = 0
         cdef Py_ssize_t slots = 2
@@ -331,13 +333,13 @@ cdef class Simulator:
             simulation += 1
 
     cdef int32_t _place_of_last_row(self, Py_ssize_t first_row, Py_ssize_t slots) noexcept nogil:
-        """Keeps the row just written unless its position has an equal one; returns its place."""
+        """The index of the row just written, or of an equal row of its position."""
         cdef const uint8_t* row = &self._rows[self._num_rows, 0]
         cdef uint64_t slot = hash_of(row) & (slots - 1)
         cdef int32_t place
         while True:
             place = self._table[slot]
-            # What an earlier position left here counts as empty.
+            # An entry of an earlier position counts as empty.
             if place < first_row:
                 self._table[slot] = self._num_rows
                 self._num_rows += 1
@@ -348,7 +350,7 @@ cdef class Simulator:
 
 
 cdef Py_ssize_t table_size_for(Py_ssize_t rows) noexcept nogil:
-    """A power of two of at least twice the rows, so that searches in the table end soon."""
+    """A power of two of at least twice the rows, so that look-ups in the table are short."""
     cdef Py_ssize_t size = 2
     while size < 2 * rows:
         size *= 2

@@ -1,8 +1,8 @@
-"""Determinization: worlds that agree with all that a player knows.
+"""Determinization: worlds that agree with everything a player knows.
 
 A decision row leaves open which of the opponent's unseen cards are in its hand, and the order of
-both decks. What a world puts there is a function of the row, a seed and the number of the world, so
-that no hidden card can reach it.
+both decks. A world fills these in as a function of the row, a seed and the number of the world. So
+it cannot depend on a hidden card.
 """
 
 import numpy as np
@@ -17,16 +17,16 @@ from bb_sim.rules.engine cimport (
 )
 from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE
 
-# Steps of additive recurrences over the unit interval in 64-bit fixed point, 1/p and 1/p**2 for the
-# root p = 1.3247... of p**3 = p + 1: the two-dimensional sequence R2 (Roberts, "The unreasonable
-# effectiveness of quasirandom sequences", 2018).
+# The steps of the two-dimensional quasirandom sequence R2 (Roberts, "The unreasonable effectiveness
+# of quasirandom sequences", 2018): 1/p and 1/p**2 for the root p = 1.3247... of p**3 = p + 1, in
+# 64-bit fixed point.
 cdef uint64_t CARD_STEP = <uint64_t>0xC13FA9A902A6328F
 cdef uint64_t MODEL_STEP = <uint64_t>0x91E10DA5C79E7B1D
 cdef uint64_t WORLD_STEP = <uint64_t>0xD1342543DE82EF95
 
 
 cdef inline int shuffled(uint16_t species, uint64_t* rng, uint8_t* cards) noexcept nogil:
-    """Writes the species of a set in random order; returns how many there are."""
+    """Writes the species of a set in random order; returns their number."""
     cdef int count = 0
     cdef int i, j
     while species:
@@ -55,7 +55,7 @@ cdef void make_world(Game* g, const uint8_t* row, uint64_t seed, uint64_t index)
     count = shuffled(g.deck_set[viewer], &g.rng, g.deck[viewer])
     g.deck_left[viewer] = count
     if count > 1:
-        # The next card is the one of a stratum, taken from the set so that strata are species.
+        # Each stratum is one species of the deck; the next card is that of this world's stratum.
         place = <int>((((scrambled(seed, ~<uint64_t>0) + index * CARD_STEP) >> 32) * count) >> 32)
         drawn = nth_species(g.deck_set[viewer], place)
         for i in range(count):
@@ -81,7 +81,7 @@ cdef inline uint8_t nth_species(uint16_t species, int n) noexcept nogil:
 cdef int draw_model(const float* cumulative, int models, uint64_t seed,
                     uint64_t index) noexcept nogil:
     cdef uint64_t place = scrambled(seed, ~<uint64_t>1) + index * MODEL_STEP
-    # 24 bits times a float are exact as a double, and so below the total.
+    # 24 bits times a float is exact in double precision, so the product is below the total.
     cdef double uniform = ((place >> 40) * 2.0 ** -24) * cumulative[models - 1]
     cdef int model = 0
     while model < models - 1 and cumulative[model] <= uniform:
@@ -90,19 +90,19 @@ cdef int draw_model(const float* cumulative, int models, uint64_t seed,
 
 
 def sample_worlds(observation, seed, count):
-    """The first worlds of a decision row, for a look at what a search assumes.
+    """The first worlds of a decision row, to show what a search assumes.
 
     Args:
-      observation: uint8 [19], of a player who has a legal action.
-      seed: 0 to 2**64 - 1.
-      count: number of worlds.
+      observation: the row of a player who has a legal action, uint8 [19].
+      seed: the seed of the worlds, 0 to 2**64 - 1.
+      count: the number of worlds.
 
     Returns:
-      As many States. The bars are empty and all that has left the queue is on THAT'S IT, since a
-      row says no more of it than the margins.
+      `count` States. A row gives only the margins of the cards that have left the queue, so the
+      bars are empty and these cards are all on THAT'S IT.
 
     Raises:
-      ValueError: `observation` is no such row, or `seed` or `count` are out of range.
+      ValueError: `observation` is not a decision row, or `seed` or `count` is out of range.
     """
     observation = np.ascontiguousarray(observation)
     if (observation.dtype != np.uint8 or observation.shape != (OBSERVATION_SIZE,)
