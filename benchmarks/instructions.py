@@ -1,7 +1,8 @@
-"""Instructions that the simulator executes: `python -m benchmarks.instructions`; needs valgrind.
+"""The number of instructions of the simulator: `python -m benchmarks.instructions`.
 
-The counts do not depend on the load of the machine, only on the compiler and the games, which are
-the same each time. A step is the legal actions, the uniform choice, the turn and the end check.
+This needs valgrind. The games are the same each time, so the counts depend on the compiler alone,
+not on the load of the machine. A step is the legal actions, the uniform choice, the turn and the
+end check.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ NAMES = (
 
 
 def play() -> None:
-    """What is measured: one call for each of `NAMES`."""
+    """Makes the measured calls, one for each of `NAMES`."""
     seeds = np.arange(GAMES, dtype=np.uint64)
     batch = GameBatch(GAMES)
     batch.reset(seeds)
@@ -58,7 +59,7 @@ def play() -> None:
 
 
 def instructions(folder: Path) -> list[int]:
-    """Counts of the calls of `play`, in order, with callgrind's files in a folder."""
+    """The counts of the calls of `play`, in order. Callgrind writes its files into the folder."""
     command = [
         "valgrind",
         "--tool=callgrind",

@@ -1,7 +1,7 @@
-"""Random games of other engines, and of this one through its single-game interfaces.
+"""Random games of other engines, and of this one through its interfaces for single games.
 
-An engine plays whole games one after the other and counts steps. In OpenSpiel a step is an action
-or a chance outcome, which favours it: `bb_sim` counts turns alone, and a turn holds its draw.
+An engine plays whole games one after the other and counts steps. A step of OpenSpiel is an action
+or a chance outcome, which favours it: a step of `bb_sim` is a whole turn with its draw.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SIMULTANEOUS = ("goofspiel",)
 
 @dataclass(frozen=True)
 class Engine:
-    """Something that plays random games.
+    """An engine that plays random games.
 
     Attributes:
-        name: at most 42 characters.
-        play: plays one game and returns the steps in it.
+        name: the name in the table, at most 42 characters.
+        play: plays one game and returns its number of steps.
     """
 
     name: str
     play: Callable[[], int]
 
     def rate(self, seconds: float) -> float:
-        """Steps a second of processor time over the games, at least one, that fit into it."""
+        """Steps per second of processor time, over the games that fit into it, at least one."""
         steps = 0
         start = time.process_time()
         while steps == 0 or time.process_time() < start + seconds:
@@ -40,7 +40,7 @@ class Engine:
 
 
 def engines() -> Iterator[Engine]:
-    """All that can be had here: OpenSpiel and PettingZoo need to be installed."""
+    """The engines that are installed here."""
     yield from plain_python()
     yield Engine("bb_sim, a game of States", play_states)
     yield from pettingzoo()
@@ -48,7 +48,7 @@ def engines() -> Iterator[Engine]:
 
 
 def plain_python() -> Iterator[Engine]:
-    """The tests' second implementation of the rules, where the tests are at hand."""
+    """The tests' second implementation of the rules, if the tests are there."""
     try:
         from tests.reference import rules
     except ImportError:
@@ -68,7 +68,7 @@ _random = Random(0)
 
 
 def play_states() -> int:
-    """A game with the functions on immutable States."""
+    """Plays a game with the functions on immutable States."""
     state = bb_sim.new_game(_random.getrandbits(64))
     while actions := bb_sim.legal_actions(state):
         state = bb_sim.step(state, _random.choice(actions))
@@ -76,7 +76,7 @@ def play_states() -> int:
 
 
 def pettingzoo() -> Iterator[Engine]:
-    """The PettingZoo environment, observations included."""
+    """The PettingZoo environment, with observations."""
     try:
         from bb_sim.interfaces.pettingzoo_env import env
     except ImportError:
@@ -102,8 +102,8 @@ def pettingzoo() -> Iterator[Engine]:
 def openspiel() -> Iterator[Engine]:
     """OpenSpiel's own games in C++ and the game of `bb_sim.interfaces.openspiel_game`.
 
-    `C++ loop`: `pyspiel.evaluate_bots` with uniform bots, one call from Python a game. `Python
-    loop`: `legal_actions` and `apply_action` are called from Python.
+    `C++ loop` is one call of `pyspiel.evaluate_bots` with uniform bots for each game. `Python loop`
+    calls `legal_actions` and `apply_action` from Python.
     """
     try:
         import pyspiel

@@ -1,8 +1,8 @@
-"""How fast the simulator is on this machine: `python -m benchmarks.simulator`.
+"""The speed of the simulator on this machine: `python -m benchmarks.simulator`.
 
-Games have two players and run to their end, 24 turns, except in the rows that say otherwise.
-Rates are per second of processor time, which other work on the machine hardly disturbs; in the rows
-that name a number of threads, per second of the clock.
+Unless a row says otherwise, games have two players and run to their end, 24 turns. Rates are per
+second of processor time, which other work on the machine hardly disturbs. In the rows that name a
+number of threads they are per second of the clock.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ TURNS = 24
 THREADED_BATCHES = 16
 
 TABLE_NOTE = """\
-Two players and games to the end (24 turns) where a row does not say otherwise. Rates are per
-second of processor time, of the clock where threads are named. Ratio: random games / row."""
+Two players and games to the end (24 turns), unless a row says otherwise. Rates are per second of
+processor time, or of the clock if threads are named. Ratio: random games / row."""
 
 Clock = Callable[[], float]
 
@@ -39,7 +39,7 @@ class Row:
     """One line of the table: the median and the range over the repeats.
 
     Attributes:
-        ratio: for another engine, the median of `random games` over this one.
+        ratio: the median of `random games` divided by this one, for another engine.
     """
 
     name: str
@@ -52,7 +52,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The measurements, `repeats` times each: of `games` games, of other engines for `seconds`."""
+    """The measurements.
+
+    Attributes:
+        games: the number of games in a repeat.
+        repeats: the number of repeats of each measurement.
+        seconds: the duration of a repeat of another engine.
+    """
 
     games: int
     repeats: int
@@ -67,7 +73,7 @@ class Benchmark:
         yield from self.other_engines(random_games[0].median)
 
     def random_games(self) -> Iterator[Row]:
-        """Legal actions, uniform choice, turn and end check; the deal is not timed."""
+        """Random games: legal actions, uniform choice, turn and end check, without the deal."""
         small = GameBatch(self.games)
         # A small batch is over before a second thread has started.
         large = GameBatch(THREADED_BATCHES * self.games)
@@ -98,7 +104,7 @@ class Benchmark:
             )
 
     def opponents(self) -> Iterator[Row]:
-        """Each opponent against itself: its choice and the turn, the deal included."""
+        """Each opponent against itself: the deal, its choices and the turns."""
         seeds = np.arange(self.games, dtype=np.uint64)
 
         def seconds_of(
@@ -120,7 +126,7 @@ class Benchmark:
             yield summary(f"heuristic games, threads: {threads}", "games/s", rates)
 
     def other_engines(self, steps_a_second: float) -> Iterator[Row]:
-        """Random games elsewhere, as many as fit into the time."""
+        """Random games of other engines, as many as fit into the time."""
         for engine in engines():
             rates = [engine.rate(self.seconds) for _ in range(self.repeats)]
             row = summary(engine.name, "steps/s", rates)
@@ -128,7 +134,7 @@ class Benchmark:
 
 
 def timed(work: Callable, clock: Clock) -> tuple:
-    """What the work returns, and the seconds it took."""
+    """The result of the work, and its duration in seconds."""
     start = clock()
     result = work()
     return result, clock() - start
@@ -140,7 +146,7 @@ def summary(name: str, unit: str, values: list[float]) -> Row:
 
 
 def print_table(rows: list[Row]) -> None:
-    """Rows in columns that stay apart without a terminal, too; at most 100 characters wide."""
+    """Prints rows in columns, at most 100 characters wide."""
     print(f"{'':42}{'median':>12}{'lowest':>12}{'highest':>12}  {'unit':12}{'ratio':>8}")
     for row in rows:
         values = (row.median, row.lowest, row.highest)

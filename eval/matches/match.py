@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena
+from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.agents import select_action_id
 from eval.matches.players import (
     AgentPlayer,
@@ -28,7 +29,6 @@ from eval.matches.streams import mixed_seeds
 MAX_SLOTS = 4096
 MIN_SLOTS = 64
 _MAX_EXTERNAL = NO_DECISION - EXTERNAL
-_TURN_BYTE = 13
 
 ExternalPlayer = PolicyPlayer | AgentPlayer | SearchPlayer
 OnProgress = Callable[[int, int], None]
@@ -332,7 +332,7 @@ def _answer_waiting(
         observations = arena.observations[rows]
         uniforms = None
         if player.samples:
-            uniforms = _uniforms(seeds[arena.games[rows]], observations[:, _TURN_BYTE])
+            uniforms = _uniforms(seeds[arena.games[rows]], observations[:, TURN_BYTE])
         chosen = decide(player, observations, uniforms)
     actions = np.full(arena.num_slots, NO_ACTION, np.uint8)
     # An id that is out of range must neither wrap around nor become NO_ACTION.

@@ -9,7 +9,7 @@ from bb_jax import NetworkConfig, Trajectories, build_network, init_params, make
 from bb_jax.networks.network import Network, evaluate
 from bb_sim import EXTERNAL, Arena, GameBatch
 from bb_sim.arena import RolloutBuffer
-from bb_sim.rules.afterstates import afterstates_of, count_afterstates
+from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.rules.engine import NUM_PLIES
 from bb_sim.rules.observation import HAND_BYTE, legal_mask_of
 
@@ -69,7 +69,7 @@ def scores_one_by_one(network: Network, params: dict, rows: np.ndarray) -> np.nd
 def branching_position() -> np.ndarray:
     """uint8 [19]: a position with more legal actions than almost all others."""
     rows = random_positions(500)
-    return rows[count_afterstates(rows).argmax()]
+    return rows[legal_mask_of(rows).sum(axis=1).argmax()]
 
 
 def self_play(

@@ -1,7 +1,7 @@
 """Jobs: python -m train.jobs start --config FILE | status | view | stop | list | resume.
 
-A job is a training that goes on when the terminal closes. It belongs to a run folder, which keeps
-its record (job.json) and its log (job.log).
+A job is a training that continues when the terminal closes. Its record (job.json) and its log
+(job.log) are in the run folder.
 """
 
 from __future__ import annotations
@@ -46,31 +46,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="python -m train.jobs",
-        description="Starts trainings that go on when the terminal closes, shows and stops them.",
+        description="Starts, shows and stops trainings that continue when the terminal closes.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("start", help="start a training, or go on with a stopped one")
+    command = commands.add_parser("start", help="start a training, or continue a stopped one")
     command.add_argument("--config", required=True, type=Path, metavar="FILE", help="YAML file")
     _add_job_options(command, default_backend="local")
     command.set_defaults(function=_start)
 
-    command = commands.add_parser("status", help="the state of a run, by default of all that run")
+    command = commands.add_parser("status", help="the state of a run (default: all active runs)")
     command.add_argument("run", nargs="?", metavar="RUN", help="a path, or a name in checkpoints/")
     command.set_defaults(function=_status)
 
-    command = commands.add_parser("view", help="the last metrics and lines of the log")
+    command = commands.add_parser("view", help="the newest metrics and the end of the log")
     _add_run(command)
-    command.add_argument("--follow", action="store_true", help="go on until the job ends")
+    command.add_argument("--follow", action="store_true", help="continue until the job ends")
     command.add_argument(
-        "--lines", type=_count, default=10, metavar="N", help="of the log (default: 10)"
+        "--lines", type=_count, default=10, metavar="N", help="lines of the log (default: 10)"
     )
     command.set_defaults(function=_view)
 
-    command = commands.add_parser("stop", help="stop with a checkpoint and wait for the end")
+    command = commands.add_parser("stop", help="stop a run with a checkpoint, and wait for its end")
     _add_run(command)
     command.add_argument(
-        "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="to wait (default: 60)"
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait (default: 60)",
     )
     command.set_defaults(function=_stop)
 
@@ -80,7 +84,7 @@ def _parser() -> Parser:
     )
     command.set_defaults(function=_list)
 
-    command = commands.add_parser("resume", help="go on with a run from one of its checkpoints")
+    command = commands.add_parser("resume", help="continue a run from one of its checkpoints")
     _add_run(command)
     command.add_argument(
         "--step", type=_count, metavar="N",
@@ -98,17 +102,17 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 def _add_job_options(command: argparse.ArgumentParser, default_backend: str | None) -> None:
     command.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="override a key of the configuration; may be given again",
+        help="override a key of the configuration; may be repeated",
     )  # fmt: skip
-    said = default_backend or "that of the run's newest job"
+    said = default_backend or "the backend of the run's newest job"
     command.add_argument(
         "--backend", choices=BACKENDS, default=default_backend,
         help=f"this machine, or Slurm by sbatch (default: {said})",
     )  # fmt: skip
     command.add_argument(
         "--slurm", action="append", default=[], metavar="OPTION",
-        help="an option of sbatch, such as time=8:00:00, partition=gpu, gres=gpu:1; may be given "
-        "again",
+        help="an option of sbatch, such as time=8:00:00, partition=gpu or gres=gpu:1; may be "
+        "repeated",
     )  # fmt: skip
 
 

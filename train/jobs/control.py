@@ -34,24 +34,22 @@ from train.jobs.status import JobStatus, State, job_status, last_message
 
 _POLL_SECONDS = 0.2
 _SLURM_POLL_SECONDS = 2.0
-# A training that has not begun by then (a slow file system, a large checkpoint) goes on anyhow.
+# How long `start` waits for the training to begin. A slower one is left to begin by itself.
 _BEGIN_SECONDS = 120.0
-# A job that is being stopped may be one whose training has not begun yet.
-_STARTING_SECONDS = 10.0
 
 Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What is to be run.
+    """A job to start.
 
     Attributes:
-      config: the configuration's file.
-      overrides: KEY=VALUE each.
+      config: the file of the configuration.
+      overrides: overrides of the configuration, each KEY=VALUE.
       backend: "local" or "slurm".
-      slurm_options: of sbatch, without the leading dashes.
-      resume_step: the step to go on from; None is the newest.
+      slurm_options: options of sbatch without the leading dashes.
+      resume_step: the checkpoint to continue from; None for the newest.
     """
 
     config: Path
@@ -62,22 +60,22 @@ class JobRequest:
 
 
 def start(request: JobRequest, say: Say) -> Path:
-    """Starts a job, detached from the terminal; waits until the training has begun.
+    """Starts a job, detached from the terminal, and waits until the training begins.
 
-    A run that was stopped goes on where it stopped. A job for Slurm is only submitted.
+    A run that was stopped continues where it stopped. A job for Slurm is only submitted.
 
     Args:
-      request: what to run.
-      say: told in sentences what has come about.
+      request: the job to start.
+      say: prints a sentence about what has happened.
 
     Returns:
       The run folder.
 
     Raises:
       ConfigError: the configuration cannot be used.
-      EvaluationError: the folder of the run came with the program.
-      JobError: the run runs already, nothing can be written, or the training ends with an error
-        before it has begun.
+      EvaluationError: the run is one of those shipped with the program.
+      JobError: the run is active already, nothing can be written, or the training fails before it
+        begins.
     """
     config = load_config(request.config, request.overrides)
     run = config.run_dir.resolve()
@@ -103,7 +101,7 @@ def start(request: JobRequest, say: Say) -> Path:
     with record_lock(run):
         _refuse_if_active(run)
         if request.backend == "slurm":
-            # Before it is submitted, for it may begin at once; it waits for the lock.
+            # Written before the job is submitted. The job waits for the lock before it changes it.
             previous = read_record(run)
             write_record(run, record)
             try:
@@ -128,13 +126,13 @@ def _refuse_if_active(run: Path) -> None:
         raise JobError(f"{run} is {status.state} already{detail}; stop that job first")
     if status.state is State.UNKNOWN:
         raise JobError(
-            f"{run} may run already ({status.detail}); if it surely does not, remove "
+            f"{run} may run already ({status.detail}); if you are sure that it does not, remove "
             f"{run / JOB_RECORD}"
         )
 
 
 def _launch_supervisor(run: Path, record: JobRecord) -> ProcessIdentity:
-    command = [sys.executable, "-m", "train.jobs.supervisor", record.backend, str(run)]
+    command = [sys.executable, "-m", "train.jobs.supervisor", str(run), "0"]
     try:
         with open(run / JOB_LOG, "ab") as log:
             process = subprocess.Popen(
@@ -143,7 +141,7 @@ def _launch_supervisor(run: Path, record: JobRecord) -> ProcessIdentity:
                 stdout=log,
                 stderr=log,
                 cwd=record.folder,
-                # No terminal, so that closing one sends it nothing.
+                # In a session of its own, so that closing the terminal sends it no signal.
                 start_new_session=True,
             )
     except OSError as error:
@@ -155,7 +153,7 @@ def _launch_supervisor(run: Path, record: JobRecord) -> ProcessIdentity:
 
 
 def _wait_for_beginning(run: Path, training_log: Path, log_size: int, name: str, say: Say) -> None:
-    """Waits for the line that the training logs when it begins, or for its end."""
+    """Waits for the first line in the training's log, or for the end of the training."""
     deadline = time.monotonic() + _BEGIN_SECONDS
     while time.monotonic() < deadline:
         begun = training_log.exists() and training_log.stat().st_size > log_size
@@ -185,25 +183,26 @@ def resume(
     slurm_options: Sequence[str],
     say: Say,
 ) -> None:
-    """Goes on with a run from one of its checkpoints, as a job.
+    """Starts a job that continues a run from one of its checkpoints.
 
-    The configuration is that of the run's newest job or, where there was none or its file is gone,
-    the one left in the run folder.
+    The configuration is that of the run's newest job. If there was no job or the file is gone, it
+    is the one in the run folder.
 
     Args:
       run: the run folder.
-      step: of the checkpoint; None is the newest. Later ones are removed.
-      overrides: KEY=VALUE each, after those of the newest job.
-      backend: "local", "slurm" or None for that of the newest job.
-      slurm_options: after those of the newest job.
-      say: told in sentences what has come about.
+      step: the step of the checkpoint; None for the newest. Later checkpoints are removed.
+      overrides: overrides of the configuration, each KEY=VALUE, after those of the newest job.
+      backend: "local", "slurm" or None for the backend of the newest job.
+      slurm_options: options of sbatch, after those of the newest job.
+      say: prints a sentence about what has happened.
 
     Raises:
-      ConfigError, JobError: as in `start`; the run has no such checkpoint.
+      ConfigError, EvaluationError: see `start`.
+      JobError: see `start`; or the run has no such checkpoint.
     """
     steps = saved_steps(run)
     if not steps:
-        raise JobError(f"{run} has no checkpoint to resume from; start begins it anew")
+        raise JobError(f"{run} has no checkpoint to resume from; use start --config")
     if step is not None and step not in steps:
         listed = ", ".join(map(str, steps))
         raise JobError(f"{run} has no checkpoint {step}; there are {listed}")
@@ -214,7 +213,7 @@ def resume(
         if Path(record.config).exists():
             chosen = replace(chosen, config=Path(record.config), overrides=record.overrides)
     if not chosen.config.exists():
-        raise JobError(f"{run} holds no {CONFIGURATION} to go on with; use start --config")
+        raise JobError(f"{run} has no {CONFIGURATION} to resume with; use start --config")
     chosen = replace(
         chosen,
         overrides=(*chosen.overrides, *overrides),
@@ -222,7 +221,7 @@ def resume(
         slurm_options=(*chosen.slurm_options, *slurm_options),
         resume_step=step,
     )
-    # The folder may have been moved, or have been named by its path.
+    # The configuration may name another folder: the run may have been moved.
     if load_config(chosen.config, chosen.overrides).run_dir.resolve() != run.resolve():
         moved = f"checkpoint_dir={run.resolve()}"
         chosen = replace(chosen, overrides=(*chosen.overrides, moved))
@@ -235,23 +234,23 @@ def stop(run: Path, timeout: float, say: Say) -> None:
     Args:
       run: the run folder.
       timeout: seconds to wait.
-      say: told in sentences what has come about.
+      say: prints a sentence about what has happened.
 
     Raises:
-      JobError: the run does not run, or has not ended in time.
+      JobError: the run is not active, or has not ended in time.
     """
     status = job_status(run)
     if not status.active:
         detail = f" ({status.detail})" if status.detail else ""
         raise JobError(f"{run} does not run: it is {status.state}{detail}")
-    _tell_to_stop(run, status)
+    _tell_to_stop(status)
     deadline = time.monotonic() + timeout
     poll = _POLL_SECONDS if status.training is not None else _SLURM_POLL_SECONDS
     while (status := job_status(run)).active:
         if time.monotonic() > deadline:
             raise JobError(
-                f"{run} has been told to stop and still runs after {timeout:g} seconds "
-                f"({status.detail}); it may yet end by itself"
+                f"{run} was told to stop and still runs after {timeout:g} seconds "
+                f"({status.detail}); it may still end by itself"
             )
         time.sleep(poll)
     steps = saved_steps(run)
@@ -259,19 +258,13 @@ def stop(run: Path, timeout: float, say: Say) -> None:
     say(f"{run.name} is {status.state} {reached}")
 
 
-def _tell_to_stop(run: Path, status: JobStatus) -> None:
-    job = status.record.slurm_job if status.record is not None else None
-    if job is not None and status.training is None:
-        if status.state is State.QUEUED:
-            slurm.cancel(job)
-        else:
-            slurm.stop(job)
+def _tell_to_stop(status: JobStatus) -> None:
+    record, training = status.record, status.training
+    if record is not None and record.slurm_job is not None and training is None:
+        tell = slurm.cancel if status.state is State.QUEUED else slurm.stop
+        tell(record.slurm_job)
         return
-    deadline = time.monotonic() + _STARTING_SECONDS
-    while status.training is None and status.active and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-        status = job_status(run)
-    if status.training is not None:
-        status.training.signal(signal.SIGTERM)
-    elif status.record is not None and status.record.supervisor is not None:
-        status.record.supervisor.signal(signal.SIGUSR2)
+    supervisor = None if record is None else record.supervisor
+    told = supervisor is not None and supervisor.signal(signal.SIGUSR2)
+    if not told and training is not None:
+        training.signal(signal.SIGTERM)

@@ -1,28 +1,28 @@
-"""Tells whether a process that was noted earlier is still the one that has its number.
+"""The identity of a process, to tell later whether it still runs.
 
-A process number is given out again, soon after a reboot in particular. What is noted therefore
-holds the time at which the process started, in clock ticks since the machine booted, and the
-kernel's identifier of that boot. Both come from Linux's /proc (see proc(5)).
+Process numbers are used again, soon after a reboot in particular. So an identity also holds the
+time at which the process started, in clock ticks since the boot, and the kernel's identifier of
+that boot. Both come from Linux's /proc (see proc(5)).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _PROC = Path("/proc")
 _BOOT_ID = _PROC / "sys/kernel/random/boot_id"
-# Positions in /proc/PID/stat behind the command's name, which may itself hold spaces.
+# Positions in /proc/PID/stat after the command's name, which may hold spaces.
 _STATE, _START_TIME = 0, 19
-# A zombie has ended: nobody has asked for its exit code yet.
+# A zombie has ended, but nobody has read its exit code.
 _ENDED = ("Z", "X", "x")
 
 
 def boot_id() -> str:
-    """The identifier of this boot of the machine; empty where the system has none."""
+    """The identifier of this boot of the machine; empty if the system has none."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -40,12 +40,12 @@ def _state_and_start(pid: int) -> tuple[str, int] | None:
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process and nothing that may have its number later.
+    """A process, distinct from all others that have its number at another time.
 
     Attributes:
-      pid: its number.
-      started: when it started, in clock ticks since the boot.
-      boot: the boot it belongs to.
+      pid: the process number.
+      started: when the process started, in clock ticks since the boot.
+      boot: the identifier of the boot.
     """
 
     pid: int
@@ -54,25 +54,19 @@ class ProcessIdentity:
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity | None:
-        """The process that has a number at present; None where there is none."""
+        """The process that has this number now, or None."""
         found = _state_and_start(pid)
         return None if found is None else cls(pid, found[1], boot_id())
 
-    @classmethod
-    def own(cls) -> ProcessIdentity:
-        """The calling process."""
-        identity = cls.of(os.getpid())
-        return identity or cls(os.getpid(), 0, boot_id())
-
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process still runs."""
         found = _state_and_start(self.pid)
         if found is None or found[0] in _ENDED:
             return False
         return found[1] == self.started and boot_id() == self.boot
 
     def signal(self, number: int) -> bool:
-        """Sends it a signal; false where it has ended."""
+        """Sends the process a signal. False if it has ended."""
         if not self.alive():
             return False
         try:
@@ -81,16 +75,13 @@ class ProcessIdentity:
             return False
         return True
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ProcessIdentity:
         return cls(int(data["pid"]), int(data["started"]), str(data["boot"]))
 
 
 def process_with_open_file(pid: int, path: Path) -> ProcessIdentity | None:
-    """The process with a number, if it has a file open; None otherwise."""
+    """The process with this number if it has the file open, else None."""
     try:
         target = path.resolve()
         links = [link.readlink() for link in (_PROC / str(pid) / "fd").iterdir()]

@@ -1,7 +1,7 @@
-"""What is noted about a run's job: `job.json` in the run folder.
+"""The record of a run's job: `job.json` in the run folder.
 
-It is written by the command that starts the job and by the job's supervisor, each change under a
-lock, whole or not at all.
+The command that starts the job and the job's supervisor write it. Each change is atomic and is
+made under a lock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from train.jobs.process import ProcessIdentity
 
 
 class JobError(UserError):
-    """A request about a job that cannot be met; its text is one clear sentence for the user."""
+    """A request about a job that cannot be met. The text is one sentence for the command line."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class JobRecord:
 
     Attributes:
       backend: "local" or "slurm".
-      config: absolute path of the configuration.
-      overrides: KEY=VALUE each.
-      folder: where the command runs.
-      host: the machine that runs it; of a Slurm job that has not begun, the one it came from.
-      resume_step: the step that the job is to begin with; None is the newest.
-      boot: of the machine on which the job was started.
-      supervisor: the process that waits for the training; None before it has begun.
-      training: the training process; None before it has begun.
-      started: when the job was given to the machine or to Slurm (ISO 8601, UTC).
-      ended: when the training ended; None before, and where nobody was left to note it.
-      exit_code: of the training, 128 + number after a signal; None as for `ended`.
-      slurm_options: of sbatch, without the leading dashes, such as "time=24:00:00".
+      config: the absolute path of the configuration.
+      overrides: the overrides of the configuration, each KEY=VALUE.
+      folder: the working folder of the training.
+      host: the machine that runs the job. Until a Slurm job begins, the machine that submitted it.
+      boot: the identifier of that machine's boot.
+      started: when the job was started or submitted (ISO 8601, UTC).
+      resume_step: the checkpoint to begin from; None for the newest.
+      supervisor: the process that waits for the training; None before it begins.
+      training: the training process; None before it begins.
+      ended: when the training ended; None before, or if the supervisor was killed.
+      exit_code: the training's exit code, 128 + number after a signal; None if `ended` is None.
+      slurm_options: options of sbatch without the leading dashes, such as "time=24:00:00".
       slurm_job: Slurm's number of the job.
-      requeues: how often Slurm has started the job anew.
+      requeues: the number of times that Slurm has restarted the job.
     """
 
     backend: str
@@ -63,7 +63,7 @@ class JobRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobRecord:
-        """What `as_json` gave; KeyError, TypeError or ValueError where something is missing."""
+        """The inverse of `as_json`. KeyError, TypeError or ValueError if something is missing."""
         processes = {
             key: ProcessIdentity.from_json(data[key]) if data[key] else None
             for key in ("supervisor", "training")
@@ -76,7 +76,7 @@ class JobRecord:
 
 
 def read_record(run: Path) -> JobRecord | None:
-    """The record of a run's newest job; None where no job was ever started.
+    """The record of a run's newest job, or None if there was no job.
 
     Raises:
       JobError: the file is damaged.
@@ -90,19 +90,19 @@ def read_record(run: Path) -> JobRecord | None:
 
 
 def write_record(run: Path, record: JobRecord) -> None:
-    """Replaces the record; the caller holds `record_lock`.
+    """Replaces the record. The caller holds `record_lock`.
 
     Raises:
-      JobError: the file system refuses.
+      JobError: the record cannot be written.
     """
     write_json(run / JOB_RECORD, record.as_json(), kind=JobError)
 
 
 def update_record(run: Path, **changes: Any) -> JobRecord:
-    """Changes attributes of the record that is there; returns the new one.
+    """Changes attributes of the record; returns the new record.
 
     Raises:
-      JobError: there is none, or the file system refuses.
+      JobError: there is no record, or it cannot be written.
     """
     with record_lock(run):
         record = read_record(run)
@@ -115,7 +115,7 @@ def update_record(run: Path, **changes: Any) -> JobRecord:
 
 @contextmanager
 def record_lock(run: Path) -> Iterator[None]:
-    """Keeps every other process from changing the record; waits for one that does.
+    """Keeps other processes from changing the record. Waits for the lock.
 
     Raises:
       JobError: the lock's file cannot be written.

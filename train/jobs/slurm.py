@@ -1,8 +1,7 @@
-"""Slurm's commands: submitting a job, asking after it, signalling and cancelling it."""
+"""Slurm's commands: they submit a job, query its state, signal it and cancel it."""
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,9 +10,7 @@ from pathlib import Path
 
 from train.jobs.record import JobError
 
-DEFAULT_TIME_LIMIT = "24:00:00"
-# Slurm sends the signal up to a minute earlier than told; the training is out within 20 seconds.
-_SIGNAL_BEFORE_LIMIT = "B:USR1@60"
+_SCRIPT = Path(__file__).with_name("slurm_job.sh")
 _TIMEOUT_SECONDS = 60
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _RUNNING = {
@@ -24,12 +21,12 @@ _RUNNING = {
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """What Slurm says of a job.
+    """The state of a job in Slurm.
 
     Attributes:
-      state: Slurm's word for it, such as PENDING or TIMEOUT.
-      reason: why it waits; empty where it does not.
-      nodes: where it runs; empty before.
+      state: Slurm's word for the state, such as PENDING or TIMEOUT.
+      reason: why the job waits; empty if it does not wait.
+      nodes: the nodes that run the job; empty before it begins.
     """
 
     state: str
@@ -46,17 +43,21 @@ class SlurmJob:
 
 
 def submit(run: Path, name: str, folder: str, log: Path, options: Sequence[str]) -> str:
-    """Submits the supervisor of the job recorded in `run`; returns Slurm's number of the job.
+    """Submits the job recorded in `run` to Slurm.
 
     Args:
       run: the run folder, which the nodes see under the same path.
       name: the job's name.
-      folder: where the command runs.
-      log: what is printed is appended there.
-      options: of sbatch, without the leading dashes; they win over the ones chosen here.
+      folder: the working folder of the job.
+      log: the file to which the job's output is appended.
+      options: options of sbatch without the leading dashes, such as "time=8:00:00". They replace
+        those in the batch script.
+
+    Returns:
+      Slurm's number of the job.
 
     Raises:
-      JobError: Slurm is not there or refuses.
+      JobError: Slurm is missing or refuses the job.
     """
     command = [
         "sbatch",
@@ -64,27 +65,20 @@ def submit(run: Path, name: str, folder: str, log: Path, options: Sequence[str])
         f"--job-name={name}",
         f"--chdir={folder}",
         f"--output={log}",
-        "--open-mode=append",
-        "--ntasks=1",
-        f"--time={DEFAULT_TIME_LIMIT}",
-        f"--signal={_SIGNAL_BEFORE_LIMIT}",
-        "--requeue",
         *(f"--{option}" for option in options),
     ]
-    supervisor = shlex.join([sys.executable, "-m", "train.jobs.supervisor", "slurm", str(run)])
-    # In place of the shell, the supervisor is what --signal=B: and scancel --batch reach.
-    printed = _run(command, script=f"#!/bin/sh\nexec {supervisor}\n")
+    printed = _run([*command, str(_SCRIPT), sys.executable, str(run)])
     number = printed.strip().partition(";")[0]
     if not number.isdigit():
-        raise JobError(f"sbatch did not answer with the number of a job but with {printed!r:.80}")
+        raise JobError(f"sbatch answered with {printed!r:.80}, which is not the number of a job")
     return number
 
 
 def ask(job: str) -> SlurmJob | None:
-    """What Slurm knows of a job; None where it has forgotten it.
+    """The state of a job, or None if Slurm has forgotten it.
 
     Raises:
-      JobError: Slurm is not there or does not answer.
+      JobError: Slurm is missing or does not answer.
     """
     query = ["squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T|%r|%N"]
     try:
@@ -104,7 +98,7 @@ def _ask_accounting(job: str) -> SlurmJob | None:
     try:
         lines = _run([*query, "--format=State,NodeList"]).split("\n")
     except JobError:
-        # Many clusters keep no accounts; what is known is then in the record.
+        # Many clusters keep no accounts.
         return None
     if not lines[0].strip():
         return None
@@ -114,30 +108,25 @@ def _ask_accounting(job: str) -> SlurmJob | None:
 
 
 def stop(job: str) -> None:
-    """Tells a running job's supervisor to stop the training with a checkpoint, for good."""
+    """Tells a running job to stop the training with a checkpoint for good."""
     _run(["scancel", "--batch", "--signal=USR2", job])
 
 
 def cancel(job: str) -> None:
-    """Takes a waiting job out of the queue, or kills a running one."""
+    """Removes a waiting job from the queue, or kills a running one."""
     _run(["scancel", job])
 
 
-def requeue(job: str) -> None:
-    """Puts a running job into the queue again."""
-    _run(["scontrol", "requeue", job])
-
-
-def _run(command: Sequence[str], script: str | None = None) -> str:
-    """Runs one of Slurm's commands; returns what it prints.
+def _run(command: Sequence[str]) -> str:
+    """Runs one of Slurm's commands; returns its standard output.
 
     Raises:
-      JobError: it is not there, fails or does not end.
+      JobError: the command is missing, fails or does not end.
     """
     try:
         done = subprocess.run(
             command,
-            input=script or "",
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,

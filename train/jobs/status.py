@@ -1,4 +1,4 @@
-"""What state the job of a run is in, from its record, its processes, its files and from Slurm."""
+"""The state of a run's job, from its record, its processes, its files and Slurm."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from train.jobs.record import JobError, JobRecord, read_record
 
 # Exit codes of a training that was told to stop.
 _STOPPED_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT)
-# The last part of a log that is searched for its last line, in bytes.
+# The bytes at the end of a log that are searched for its last message.
 _LOG_END = 16384
 _SUPERVISOR_LINE = r"\[\d{4}-\d\d-\d\dT[\d:+]+\] "
-# A sentence for the user, or the end of a traceback.
+# An error message of a command, or the last line of a traceback.
 _ERROR_LINE = r"error: |[\w.]*(Error|Exception)\b"
 
 
@@ -45,13 +45,13 @@ _ACTIVE = (State.QUEUED, State.STARTING, State.RUNNING)
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A state and why.
+    """The state of a run's newest job.
 
     Attributes:
-      state: of the run's newest job.
-      detail: a phrase about it; may be empty.
-      record: of the job; None where the run was never started as one.
-      training: the process that trains on this machine; None where there is none.
+      state: the state.
+      detail: a phrase that explains the state; may be empty.
+      record: the job's record; None if the run was never started as a job.
+      training: the process that trains on this machine, or None.
     """
 
     state: State
@@ -88,13 +88,13 @@ def _here(run: Path, record: JobRecord) -> JobStatus:
             detail += "; its supervisor was killed, so its exit code will not be known"
         return JobStatus(State.RUNNING, detail, record, training)
     if record.ended is None and supervisor is not None and supervisor.alive():
-        # Before the training has begun, or just after it has ended.
+        # The training has not begun yet, or has just ended.
         return JobStatus(State.STARTING if training is None else State.RUNNING, "", record)
     return _outside(run, record) or _ended(run, record)
 
 
 def _outside(run: Path, record: JobRecord | None) -> JobStatus | None:
-    """The state of a run that a command in some terminal trains; None where none does."""
+    """The state of a run that a command in a terminal trains, or None."""
     holder = _lock_holder(run)
     if holder is None:
         return None
@@ -103,12 +103,12 @@ def _outside(run: Path, record: JobRecord | None) -> JobStatus | None:
 
 
 def _lock_holder(run: Path) -> ProcessIdentity | None:
-    """The process that trains in the folder, if it is on this machine."""
+    """The process that trains the run, if it is on this machine."""
     try:
         pid = int((run / TRAINING_LOCK).read_text())
     except (OSError, ValueError):
         return None
-    # The number is left behind when the process ends; the open file is not.
+    # The number stays in the file when the process ends, but the process must have it open.
     return process_with_open_file(pid, run / TRAINING_LOCK)
 
 
@@ -119,7 +119,7 @@ def _without_job(run: Path) -> JobStatus:
 
 
 def _ended(run: Path, record: JobRecord) -> JobStatus:
-    """The state of a job that has no process any more."""
+    """The state of a job whose processes have ended."""
     finished = _files_say_finished(run)
     if record.exit_code is None:
         if finished is not None and finished > datetime.fromisoformat(record.started):
@@ -133,13 +133,13 @@ def _ended(run: Path, record: JobRecord) -> JobStatus:
 
 
 def _lost(record: JobRecord) -> JobStatus:
-    """The state of a job whose end nobody has noted."""
+    """The state of a job whose end was not recorded."""
     if record.boot != boot_id():
         if record.host != os.uname().nodename:
             detail = f"it was started on {record.host}; ask there"
             return JobStatus(State.UNKNOWN, detail, record)
         return JobStatus(State.DIED, "the machine was restarted while it ran", record)
-    detail = "its processes are gone and nobody was left to note the exit code"
+    detail = "its processes are gone and its exit code was not recorded"
     return JobStatus(State.DIED, detail, record)
 
 
@@ -155,7 +155,7 @@ def _by_exit_code(run: Path, code: int) -> tuple[State, str]:
 
 
 def _files_say_finished(run: Path) -> datetime | None:
-    """When the run's final table was made, if its configuration asks for no iteration more."""
+    """When the run's final evaluation was made; None if iterations are left to do."""
     try:
         table = read_object(run / FINAL_EVALUATION)
         configuration = read_object(run / CONFIGURATION)
@@ -174,7 +174,7 @@ def _in_slurm(run: Path, record: JobRecord) -> JobStatus:
         return JobStatus(State.FAILED, "it was not submitted", record)
     name = f"Slurm job {record.slurm_job}"
     if record.exit_code not in (None, *_STOPPED_CODES):
-        # It is over, and was not put into the queue again.
+        # It has ended and was not queued again.
         return _named(name, _outside(run, record) or _ended(run, record))
     try:
         job = slurm.ask(record.slurm_job)
@@ -193,21 +193,21 @@ def _in_slurm(run: Path, record: JobRecord) -> JobStatus:
     if record.exit_code is not None:
         return _named(name, _ended(run, record))
     said = f"Slurm says {job.state}" if job is not None else "Slurm knows no such job any more"
-    # A job that was taken out of the queue has never run.
+    # A job that was cancelled in the queue never ran.
     if job is not None and job.state == "CANCELLED" and record.training is None:
         return JobStatus(State.STOPPED, f"{name} was cancelled before it began", record)
     return JobStatus(State.DIED, f"{name} ended without an exit code; {said}", record)
 
 
 def _named(job: str, status: JobStatus) -> JobStatus:
-    """A status whose detail begins with the job's name, unless it is of another process."""
+    """The status with the job's name before its detail, unless another process trains the run."""
     if status.active:
         return status
     return replace(status, detail=", ".join(part for part in (job, status.detail) if part))
 
 
 def last_message(run: Path) -> str:
-    """What the log of a job says about its end: the error, else the last line; may be empty."""
+    """The error in the log of a job, or else its last line; may be empty."""
     try:
         with open(run / JOB_LOG, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_END))
@@ -217,7 +217,7 @@ def last_message(run: Path) -> str:
     said: list[str] = []
     for line in lines:
         if re.match(_SUPERVISOR_LINE + "python -m", line):
-            # What follows is of the newest attempt.
+            # The newest attempt begins here.
             said = []
         elif line.strip() and not re.match(_SUPERVISOR_LINE, line):
             said.append(line.strip())

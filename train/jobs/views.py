@@ -22,10 +22,10 @@ from train.jobs.record import JobError
 from train.jobs.status import JobStatus, State, job_status
 from train.jobs.supervisor import training_command
 
-# Iterations whose mean duration tells the time left.
+# The number of iterations whose mean duration gives the time left.
 _RECENT = 20
 _FOLLOW_SECONDS = 0.5
-# Looking at the state of a job costs more than looking at its log.
+# Querying the state of a job costs more than reading its log.
 _STATUS_SECONDS = 2.0
 _METRICS = {
     "train/policy_loss": "policy loss",
@@ -45,14 +45,14 @@ _METRICS_A_LINE = 2
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
-      iteration: completed iterations; None where the metrics cannot be read.
-      total: iterations when it is finished; None where that is not known.
-      seconds_left: at the pace of the last iterations; None where there is none.
-      row: the metrics of the last iteration; empty where there are none.
-      evaluation: the newest row with an evaluation; empty where there is none.
+      iteration: completed iterations; None if the metrics cannot be read.
+      total: the iterations of the whole run; None if unknown.
+      seconds_left: the time left at the pace of the last iterations; None if unknown.
+      row: the metrics of the last iteration; empty if there are none.
+      evaluation: the newest metrics with an evaluation; empty if there are none.
     """
 
     iteration: int | None
@@ -68,13 +68,13 @@ class Progress:
 
     @property
     def done(self) -> str:
-        """Such as 120/600."""
+        """Completed and total iterations, such as 120/600."""
         iteration = "?" if self.iteration is None else str(self.iteration)
         return f"{iteration}/{'?' if self.total is None else self.total}"
 
 
 def progress(run: Path) -> Progress:
-    """How far a run has come, from its metrics and its configuration."""
+    """The progress of a run, from its metrics and its configuration."""
     total = None
     with suppress(EvaluationError):
         total = (read_object(run / CONFIGURATION) or {}).get("total_iterations")
@@ -114,13 +114,13 @@ def list_runs(root: Path) -> str:
             state = State.UNKNOWN
         reached = progress(run)
         rate = reached.mean_win_rate
-        running = state is State.RUNNING and reached.seconds_left is not None
+        left = reached.seconds_left if state is State.RUNNING else None
         table.add_row(
             run.name,
             str(state),
             reached.done,
             "" if rate is None else f"{100 * rate:.1f}",
-            duration(reached.seconds_left) if running and reached.seconds_left is not None else "",
+            "" if left is None else duration(left),
         )
     return plain_text(table)
 
@@ -154,7 +154,7 @@ def headline(run: Path, status: JobStatus) -> str:
 
 
 def metrics_text(run: Path) -> str:
-    """The metrics of the last iteration that say most, and the newest win rates."""
+    """The main metrics of the last iteration, and the newest win rates."""
     reached = progress(run)
     if not reached.row:
         return "There are no metrics yet."
@@ -181,7 +181,7 @@ def _in_columns(cells: Sequence[str], columns: int) -> Iterator[str]:
 
 
 class LogReader:
-    """Reads the log of a job (or, of a run that was none, the training's own) as it grows."""
+    """Reads the log of a job as it grows. Without a job it is the training's own log."""
 
     def __init__(self, run: Path) -> None:
         self.path = next(
@@ -190,7 +190,7 @@ class LogReader:
         self._position = 0
 
     def read(self) -> str:
-        """What has been written since the last call."""
+        """The text written since the last call."""
         try:
             with open(self.path, "rb") as file:
                 file.seek(self._position)
@@ -202,12 +202,12 @@ class LogReader:
 
 
 def last_lines(text: str, count: int) -> str:
-    """The last lines of a text, each with its end."""
+    """The last lines of a text, with their line ends."""
     return "".join(deque(text.splitlines(keepends=True), count))
 
 
 def follow(run: Path, log: LogReader) -> JobStatus:
-    """Prints what the log gains until the job has ended or nobody reads; returns its state."""
+    """Prints the log as it grows until the job ends or nobody reads; returns the job's status."""
     checked = -_STATUS_SECONDS
     status = job_status(run)
     while show(log.read(), end="") and status.active:

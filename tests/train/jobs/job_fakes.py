@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.train.running import REPOSITORY, write_config
 from tests.waiting import PATIENCE
+from train.jobs.process import ProcessIdentity
 from train.jobs.record import read_record
 
 PACKAGE = """
@@ -61,7 +62,10 @@ sys.exit(143 if stopped else 0)
 
 SBATCH = """
 printf '%s\\n' "$@" > "$FAKE_SLURM/sbatch.arguments"
-cat > "$FAKE_SLURM/script"
+while case "$1" in --*) true;; *) false;; esac; do shift; done
+cp "$1" "$FAKE_SLURM/script"
+shift
+printf '%s\\n' "$@" > "$FAKE_SLURM/script.arguments"
 if [ -e "$FAKE_SLURM/refusal" ]; then cat "$FAKE_SLURM/refusal" >&2; exit 1; fi
 echo "42;cluster"
 """
@@ -134,6 +138,11 @@ class FakeSlurm:
     def forget(self) -> None:
         (self.folder / "queue").unlink(missing_ok=True)
 
+    def script(self) -> list[str]:
+        """The command of the script that was submitted."""
+        arguments = (self.folder / "script.arguments").read_text().splitlines()
+        return ["sh", str(self.folder / "script"), *arguments]
+
     def told(self) -> str:
         path = self.folder / "told"
         return path.read_text() if path.exists() else ""
@@ -144,3 +153,10 @@ def record_of(run):
     record = read_record(run)
     assert record is not None
     return record
+
+
+def own_process() -> ProcessIdentity:
+    """The process of the tests."""
+    process = ProcessIdentity.of(os.getpid())
+    assert process is not None
+    return process

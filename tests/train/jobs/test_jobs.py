@@ -11,10 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.train.jobs.job_fakes import Jobs, record_of
+from tests.train.jobs.job_fakes import Jobs, own_process, record_of
 from tests.train.running import REPOSITORY, SMALL, metrics, write_config
 from tests.waiting import PATIENCE, wait_until
-from train.jobs.process import ProcessIdentity
 from train.jobs.record import JobRecord, read_record, update_record
 from train.jobs.status import State, job_status
 
@@ -222,7 +221,7 @@ def dead_job(jobs, **changes):
 
 def test_a_number_that_another_process_has_now_is_not_the_job(jobs):
     dead_job(jobs)
-    another = ProcessIdentity.own()
+    another = own_process()
     recycled = replace(another, started=another.started - 1)
     update_record(jobs.run, training=recycled, supervisor=recycled)
     assert job_status(jobs.run).state is State.DIED
@@ -231,7 +230,7 @@ def test_a_number_that_another_process_has_now_is_not_the_job(jobs):
 
 
 def test_a_job_does_not_survive_a_reboot(jobs):
-    own = ProcessIdentity.own()
+    own = own_process()
     before = replace(own, boot="another boot")
     dead_job(jobs, training=before, supervisor=before, boot="another boot")
     status = job_status(jobs.run)
@@ -255,7 +254,7 @@ def test_a_run_that_finished_after_its_supervisor_was_killed(jobs):
 
 
 def test_a_record_comes_back_as_it_was(tmp_path):
-    own = ProcessIdentity.own()
+    own = own_process()
     record = JobRecord(
         backend="local",
         config="/c.yaml",

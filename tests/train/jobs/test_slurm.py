@@ -41,7 +41,7 @@ class RunningScript:
         slurm.say("RUNNING", nodes="node1")
         variables = {"SLURM_JOB_ID": "42", "SLURM_RESTART_COUNT": str(restarts)}
         self._process = subprocess.Popen(
-            ["sh", slurm.folder / "script"],
+            slurm.script(),
             cwd=jobs.folder,
             env=jobs.environment | variables,
             stdin=subprocess.DEVNULL,
@@ -69,11 +69,12 @@ def test_a_job_is_submitted_with_limit_signal_and_requeue(jobs, slurm):
     assert (done.returncode, done.stderr) == (0, "")
     assert "job 42" in done.stdout
     arguments = (slurm.folder / "sbatch.arguments").read_text().splitlines()
-    assert {"--parsable", "--requeue", "--gres=gpu:1", "--open-mode=append"} <= set(arguments)
+    # Options of the command line replace those of the script.
+    assert {"--parsable", "--gres=gpu:1", "--time=8:00:00"} <= set(arguments)
     assert f"--chdir={jobs.folder}" in arguments
-    assert [a for a in arguments if a.startswith("--signal=B:USR1@")]
-    # The last one holds.
-    assert [a for a in arguments if a.startswith("--time=")][-1] == "--time=8:00:00"
+    script = (slurm.folder / "script").read_text()
+    for option in ("--requeue", "--open-mode=append", "--time=", "--signal=B:USR1@"):
+        assert f"#SBATCH {option}" in script
     shown = jobs("status", jobs.run).stdout
     assert "queued (Slurm job 42 waits: Resources)" in shown
     assert refused(submit(jobs), "is queued already")
