@@ -1,1 +1,1 @@
-"""Training: the main job, actors, opponent pool, schedules, checkpoints and metrics."""
+"""Training: the main job, its games, its learning, its runs and its hosts."""

@@ -1,0 +1,1 @@
+"""What every learning algorithm needs: the learner's state and the optimizer."""

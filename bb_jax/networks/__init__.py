@@ -1,0 +1,1 @@
+"""Networks: what they compute from rows, over afterstates, and two merged into one."""

@@ -1,0 +1,1 @@
+"""Networks that play: policy files, and actions for batches of observations."""

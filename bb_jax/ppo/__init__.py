@@ -1,0 +1,1 @@
+"""Proximal policy optimization: from an iteration's trajectories to one update."""

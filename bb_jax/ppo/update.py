@@ -115,7 +115,7 @@ class _DeviceUpdate:
       network: from `build_network`.
       config: the coefficients.
       optimizer: from `make_optimizer`.
-      gradient: of a minibatch.
+      gradient: computes a minibatch's gradient.
       num_devices: D.
       device_positions: P.
       margin_weight: reward for each point of margin.

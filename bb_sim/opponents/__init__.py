@@ -1,0 +1,1 @@
+"""The ten named opponents: scores, choices, and what a move says about who plays."""

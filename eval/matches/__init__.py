@@ -1,0 +1,1 @@
+"""Matches: who can play, which deals they share, how games are played and resumed."""

@@ -1,0 +1,1 @@
+"""Pictures of positions, drawn from the rules' own states: `python -m eval.pictures`."""

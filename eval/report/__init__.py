@@ -1,0 +1,1 @@
+"""Curves and pages of runs: `python -m eval.report RUN`."""

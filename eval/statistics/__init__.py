@@ -1,0 +1,1 @@
+"""What results say: intervals, paired differences, ratings, strength of policies."""

@@ -1,0 +1,1 @@
+"""An iteration's games: opponents, plan, workers, and the networks that decide."""

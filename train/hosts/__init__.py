@@ -1,0 +1,1 @@
+"""Several hosts that train one run: how they meet, agree, and share."""

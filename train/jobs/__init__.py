@@ -1,0 +1,1 @@
+"""Runs in the background, on this machine or under Slurm: `python -m train.jobs`."""

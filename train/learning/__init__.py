@@ -1,0 +1,1 @@
+"""The learner's side on the device: states, updates, and the replay buffer."""

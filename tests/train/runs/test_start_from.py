@@ -71,7 +71,7 @@ def iteration_600(tmp_path_factory):
 
 
 def second(folder, source, **changes):
-    """Config and arguments of the user's command for the second run, made small."""
+    """Config and arguments of configs/iter600_to_1000.yaml, made small."""
     return SECOND, *overrides(folder, resume_from=f"{source}@600", **changes)
 
 
