@@ -1,7 +1,8 @@
 """The training loop.
 
 An iteration, in this order:
-  1. An exploiter of the policy is trained, after every `exploit_patch_interval` iterations.
+  1. An exploiter of the policy is trained, after every `exploit_patch_interval` iterations. The
+     iteration that the run started from gets none: this run has not completed it.
   2. The acting parameters play games against the pool.
   3. The learner updates its parameters from the games.
   4. Every `eval_frequency` iterations the policy is evaluated, which moves the adaptive weights.
@@ -310,7 +311,9 @@ class Trainer:
     def _patch_exploits(self) -> None:
         """Trains an exploiter of the last completed iteration if one is due."""
         iteration, done = self.state.iteration, self.state.exploit
-        if not self._exploit.due(iteration) or (done and done["iteration"] == iteration):
+        if not self._exploit.due(iteration, self.state.start_iteration):
+            return
+        if done and done["iteration"] == iteration:
             return
         began = time.perf_counter()
         self._stop.check()
