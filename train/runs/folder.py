@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from bb_jax.errors import CheckpointError
-from bb_jax.files import copy_whole
+from bb_jax.files import copy_whole, named_errors
 from eval.runs import layout
 from eval.runs.locks import take_lock
 
@@ -49,14 +49,12 @@ class RunFolder:
             "give the run another experiment_name or checkpoint_dir, or start from there with "
             "resume_from",
         )
-        try:
-            for name in ("", layout.POLICIES, layout.OPPONENTS, layout.STEPS):
-                folder = self.path / name
+        for name in ("", layout.POLICIES, layout.OPPONENTS, layout.STEPS):
+            folder = self.path / name
+            with named_errors(folder, "write to", CheckpointError):
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
-                    raise CheckpointError(f"cannot write to {folder}: {os.strerror(errno.EACCES)}")
-        except OSError as error:
-            raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def lock(self) -> IO[str]:
         """Keeps every other process from training in this folder, until the result is closed.
@@ -65,10 +63,8 @@ class RunFolder:
           CheckpointError: another process trains here, or the file cannot be written or locked.
         """
         path = self.path / layout.TRAINING_LOCK
-        try:
+        with named_errors(path, kind=CheckpointError):
             file = open(path, "a+")  # noqa: SIM115 - held open for the run's life
-        except OSError as error:
-            raise CheckpointError(f"cannot write to {self.path}: {error.strerror}") from error
         try:
             if not take_lock(file, path, wait=False, kind=CheckpointError):
                 file.seek(0)
@@ -92,10 +88,8 @@ class RunFolder:
         Raises:
           CheckpointError: the folder may not be read.
         """
-        try:
+        with named_errors(self.steps, "read", CheckpointError):
             return bool(layout.saved_steps(self.path))
-        except OSError as error:
-            raise CheckpointError(f"cannot read {self.steps}: {error.strerror}") from error
 
     def drop_exploiters_except(self, iterations: range) -> None:
         """Removes the exploiters' training states of all other iterations.
@@ -103,19 +97,22 @@ class RunFolder:
         Raises:
           CheckpointError: the file system refuses.
         """
-        try:
+        with named_errors(self.exploiter, "clear", CheckpointError):
             for session in self.exploiter.iterdir() if self.exploiter.is_dir() else ():
                 if not session.name.isdigit() or int(session.name) not in iterations:
                     shutil.rmtree(session)
-        except OSError as error:
-            raise CheckpointError(f"cannot clear {self.exploiter}: {error.strerror}") from error
 
     def drop_policies_except(self, steps: list[int]) -> None:
-        """Removes the exports of all other steps."""
+        """Removes the exports of all other steps.
+
+        Raises:
+          CheckpointError: the file system refuses.
+        """
         kept = {self.policy(step) for step in steps}
         for export in layout.policy_files(self.path).values():
             if export not in kept:
-                export.unlink(missing_ok=True)
+                with named_errors(export, "remove", CheckpointError):
+                    export.unlink(missing_ok=True)
 
     def adopt_opponent(self, source: Path, policy_hash: str) -> None:
         """Copies a checkpoint opponent from another run.
