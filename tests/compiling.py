@@ -1,12 +1,17 @@
 """How tests compile functions: quickly, and once for all processes and for later runs."""
 
+import ctypes
+import gc
 import os
 import shutil
+import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "build" / "compiled-for-tests"
 # The folder is emptied when it is larger. One version of the sources needs a tenth of it.
 _MOST_BYTES = 500_000_000
+# What a process of the tests may hold after a module before it forgets what it has compiled.
+_MOST_RESIDENT_BYTES = 700_000_000
 # Compiling costs more than running what is compiled, so it optimizes nothing. `make test-all`
 # compiles as the trainer does.
 _QUICK_FLAG = "--xla_backend_optimization_level=0"
@@ -33,3 +38,28 @@ def limit_folder() -> None:
     """Empties the folder of compiled functions when it has grown too large."""
     if sum(path.stat().st_size for path in FOLDER.glob("*")) > _MOST_BYTES:
         shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def forget_compiled_functions() -> None:
+    """Gives back the memory of compiled functions when this process holds much of it.
+
+    JAX keeps every function that it has compiled, about a megabyte each, and the C library keeps
+    what JAX frees.
+    """
+    jax = sys.modules.get("jax")
+    if jax is None or _resident_bytes() < _MOST_RESIDENT_BYTES:
+        return
+    jax.clear_caches()
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def _resident_bytes() -> int:
+    """This process's memory; where the system does not say, nothing is saved."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

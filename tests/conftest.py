@@ -1,5 +1,7 @@
 """Settings for all tests."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -17,3 +19,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes room for compiled functions, once for all processes of the tests."""
     if not hasattr(config, "workerinput"):
         compiling.limit_folder()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory() -> Iterator[None]:
+    """Keeps the processes of the tests small, however many modules they run."""
+    yield
+    compiling.forget_compiled_functions()

@@ -3,10 +3,12 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import NetworkConfig, Trajectories, build_network, init_params, make_policy_step
-from bb_jax.networks.network import Network, evaluate
+from bb_jax.networks import network as networks
+from bb_jax.networks.network import Network
 from bb_sim import EXTERNAL, Arena, GameBatch
 from bb_sim.arena import RolloutBuffer
 from bb_sim.rules.afterstates import afterstates_of
@@ -22,14 +24,19 @@ SEPARATE_AFTERSTATE_MLP = AFTERSTATE_MLP.replace(separate_policy=True)
 AFTERSTATE_TRANSFORMER = TINY_TRANSFORMER.replace(afterstates=True)
 ALL_PLIES = NUM_PLIES
 
+# Compiled as a whole. Called directly, each of its operations is compiled by itself.
+evaluate = jax.jit(networks.evaluate, static_argnums=0)
+
 
 @functools.cache
 def tiny_network(config: NetworkConfig = TINY_MLP, seed: int = 0) -> tuple[Network, dict]:
     """A network and parameters whose logits differ visibly from action to action."""
     network = build_network(config, "points")
-    params = init_params(network, seed)
+    params = jax.device_get(init_params(network, seed))
+    random = np.random.default_rng(seed)
+    # By numpy: JAX would compile a function for every shape.
     return network, jax.tree.map(
-        lambda leaf: leaf + 0.1 * jax.random.normal(jax.random.PRNGKey(seed), leaf.shape), params
+        lambda leaf: jnp.array(leaf + 0.1 * random.normal(size=leaf.shape), jnp.float32), params
     )
 
 
@@ -59,10 +66,10 @@ def legal_of(rows: np.ndarray) -> np.ndarray:
 
 def scores_one_by_one(network: Network, params: dict, rows: np.ndarray) -> np.ndarray:
     """float32 [B, 33]: each legal action's afterstate passed alone through the network."""
-    score = jax.jit(lambda row: evaluate(network, params, row)[0][0, 0])
     scores = np.zeros((len(rows), 33), np.float32)
     for index, action in zip(*np.nonzero(legal_of(rows)), strict=True):
-        scores[index, action] = score(afterstates_of(rows[index : index + 1], [action]))
+        afterstate = afterstates_of(rows[index : index + 1], [action])
+        scores[index, action] = np.asarray(evaluate(network, params, afterstate)[0])[0, 0]
     return scores
 
 

@@ -14,12 +14,12 @@ from bb_jax.networks.afterstates import (
     make_afterstates,
     room_for,
 )
-from bb_jax.networks.network import evaluate
 from tests.bb_jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
     ALL_PLIES,
     branching_position,
+    evaluate,
     legal_of,
     random_positions,
     scores_one_by_one,
@@ -30,6 +30,9 @@ CONFIGS = {"mlp": AFTERSTATE_MLP, "transformer": AFTERSTATE_TRANSFORMER}
 BOTH = pytest.mark.parametrize("kind", CONFIGS)
 ROWS = random_positions(6)
 LEGAL = legal_of(ROWS)
+# In the tests of `logits_of_scores`.
+POSITIONS = 8
+_logits_of_scores = jax.jit(logits_of_scores)
 KEY = np.array([7, 8], np.uint32)
 
 
@@ -54,7 +57,8 @@ def test_logits_are_scores_and_values_those_of_the_positions(scored):
     network, params, scores = scored
     afterstates = make_afterstates(network, ROWS[None])
     afterstates = jax.tree.map(lambda part: jnp.array(part[0]), afterstates)
-    logits, values = evaluate_positions(network, params, jnp.array(ROWS), afterstates)
+    evaluated = jax.jit(evaluate_positions, static_argnums=0)
+    logits, values = evaluated(network, params, jnp.array(ROWS), afterstates)
     np.testing.assert_allclose(logits, scores, atol=1e-5)
     assert (np.asarray(logits)[~LEGAL] == 0).all()
     np.testing.assert_allclose(values, evaluate(network, params, jnp.array(ROWS))[1], atol=1e-5)
@@ -101,10 +105,10 @@ def test_a_batch_beyond_the_usual_room_is_no_other(kind):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.sets(st.integers(0, 32), max_size=15), min_size=1, max_size=8), st.data())
+@given(st.lists(st.sets(st.integers(0, 32), max_size=15), max_size=POSITIONS), st.data())
 def test_logits_of_scores(legal_sets, data):
-    legal = np.zeros((len(legal_sets), 33), bool)
-    expected = np.zeros((len(legal_sets), 33), np.float32)
+    legal = np.zeros((POSITIONS, 33), bool)
+    expected = np.zeros((POSITIONS, 33), np.float32)
     scores: list[float] = []
     first = []
     for index, actions in enumerate(legal_sets):
@@ -114,6 +118,8 @@ def test_logits_of_scores(legal_sets, data):
             legal[index, action] = True
             expected[index, action] = len(scores) + 0.5
             scores.append(len(scores) + 0.5)
-    arrays = jnp.array([*scores, -1.0]), jnp.array(first, jnp.int32), jnp.array(legal)
-    found = logits_of_scores(*arrays)
+    # Of the same shapes each time: other shapes are compiled anew.
+    first += [len(scores)] * (POSITIONS - len(first))
+    scores += [-1.0] * (1 + 17 * POSITIONS - len(scores))
+    found = _logits_of_scores(jnp.array(scores), jnp.array(first, jnp.int32), jnp.array(legal))
     np.testing.assert_array_equal(found, expected)

@@ -7,8 +7,8 @@ import pytest
 
 from bb_jax import NetworkConfig
 from bb_jax.networks.merging import merge_learners
-from bb_jax.networks.network import build_network, evaluate, init_params
-from tests.bb_jax.games import random_positions, tiny_network
+from bb_jax.networks.network import build_network, init_params
+from tests.bb_jax.games import evaluate, random_positions, tiny_network
 
 ROWS = jnp.array(random_positions(4))
 SEPARATE = pytest.mark.parametrize("separate", [True, False])
@@ -51,7 +51,7 @@ def test_moments_are_those_of_the_merged_networks_gradients(separate):
         def total(params):
             return jnp.sum(weights * jnp.concatenate(evaluate(network, params, ROWS), axis=1))
 
-        return jax.grad(total)(params)
+        return jax.jit(jax.grad(total))(params)
 
     def squares(tree):
         return jax.tree.map(jnp.square, tree)

@@ -1,5 +1,7 @@
 """Shapes, symmetries and parameters of the networks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,9 +10,8 @@ import pytest
 from bb_jax import NetworkConfig, build_network, features, init_params
 from bb_jax.networks import network as network_module
 from bb_jax.networks.network import AttentionLayer
-from tests.bb_jax.games import TINY_MLP, TINY_TRANSFORMER, random_positions, tiny_network
+from tests.bb_jax.games import TINY_MLP, TINY_TRANSFORMER, evaluate, random_positions, tiny_network
 
-evaluate = jax.jit(network_module.evaluate, static_argnums=0)
 ROWS = jnp.array(random_positions(10))
 BOTH = pytest.mark.parametrize("config", [TINY_MLP, TINY_TRANSFORMER], ids=["mlp", "transformer"])
 
@@ -182,14 +183,24 @@ def test_an_empty_queue_uses_no_position():
     np.testing.assert_array_equal(gradient["torso"]["queue_position"], 0)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _initialize(layer, tokens, present):
+    return layer.init(jax.random.PRNGKey(0), tokens, present, False)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply(layer, params, tokens, present):
+    return layer.apply(params, tokens, present, False)
+
+
 def test_the_last_layer_is_a_layer_read_at_the_class_token():
     rng = np.random.default_rng(0)
     tokens = jnp.array(rng.normal(size=(5, 9, 16)), jnp.float32)
     present = jnp.array(rng.random((5, 9)) < 0.7).at[:, 0].set(True)
     whole, last = (AttentionLayer(TINY_TRANSFORMER, class_only=only) for only in (False, True))
-    params = whole.init(jax.random.PRNGKey(0), tokens, present, False)
-    everywhere = np.asarray(whole.apply(params, tokens, present, False))
-    at_class_token = np.asarray(last.apply(params, tokens, present, False))
+    params = _initialize(whole, tokens, present)
+    everywhere = np.asarray(_apply(whole, params, tokens, present))
+    at_class_token = np.asarray(_apply(last, params, tokens, present))
     np.testing.assert_allclose(at_class_token, everywhere[:, :1], atol=1e-5)
 
 
@@ -198,10 +209,10 @@ def test_absent_tokens_are_not_attended_to():
     tokens = jnp.array(rng.normal(size=(2, 9, 16)), jnp.float32)
     present = jnp.arange(9)[None] < jnp.array([[5], [9]])
     layer = AttentionLayer(TINY_TRANSFORMER, class_only=True)
-    params = layer.init(jax.random.PRNGKey(0), tokens, present, False)
+    params = _initialize(layer, tokens, present)
     changed = tokens.at[:, 5:].set(7.0)
-    before = np.asarray(layer.apply(params, tokens, present, False))
-    after = np.asarray(layer.apply(params, changed, present, False))
+    before = np.asarray(_apply(layer, params, tokens, present))
+    after = np.asarray(_apply(layer, params, changed, present))
     np.testing.assert_array_equal(before[0], after[0])
     assert (before[1] != after[1]).any()
 

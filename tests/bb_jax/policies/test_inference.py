@@ -7,9 +7,8 @@ import pytest
 
 from bb_jax import make_greedy_policy, make_policy_step, make_sampling_policy, replicate
 from bb_jax.networks.distributions import masked_log_softmax
-from bb_jax.networks.network import evaluate
 from bb_sim.rules.observation import TURN_BYTE
-from tests.bb_jax.games import ALL_PLIES, legal_of, random_positions, tiny_network
+from tests.bb_jax.games import ALL_PLIES, evaluate, legal_of, random_positions, tiny_network
 
 NETWORK, PARAMS = tiny_network()
 ROWS = random_positions(12)

@@ -18,12 +18,12 @@ from bb_jax import (
     policy_hash,
     save_policy,
 )
-from bb_jax.networks.network import evaluate
 from tests.bb_jax.games import (
     AFTERSTATE_MLP,
     AFTERSTATE_TRANSFORMER,
     TINY_MLP,
     TINY_TRANSFORMER,
+    evaluate,
     random_positions,
     tiny_network,
 )

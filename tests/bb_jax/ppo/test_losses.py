@@ -162,9 +162,10 @@ def test_parts_add_up_to_the_minibatch():
     batch = _batch()
     counts = [jnp.float32(np.sum(mask)) for mask in (batch.policy_mask, batch.valid_mask)]
     coefficients = (*counts, jnp.float32(TEMPERATURE), jnp.float32(0.03), CONFIG)
-    whole = ppo_loss(jnp.array(LOGITS), jnp.array(VALUES), batch, *coefficients)[1][0]
+    loss = jax.jit(ppo_loss, static_argnums=7)
+    whole = loss(jnp.array(LOGITS), jnp.array(VALUES), batch, *coefficients)[1][0]
     parts = [
-        ppo_loss(
+        loss(
             jnp.array(LOGITS[rows]),
             jnp.array(VALUES[rows]),
             Batch(*(field[rows] for field in batch)),

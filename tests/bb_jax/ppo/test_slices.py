@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bb_jax.networks.network import evaluate
 from bb_jax.ppo.slices import Room, count_rows, evaluate_slice, room_of, take_slice
 from bb_sim.rules.afterstates import expand_afterstates
 from tests.bb_jax.games import (
@@ -16,6 +15,7 @@ from tests.bb_jax.games import (
     SEPARATE_AFTERSTATE_MLP,
     TINY_MLP,
     branching_position,
+    evaluate,
     legal_of,
     random_positions,
     scores_one_by_one,
@@ -23,6 +23,8 @@ from tests.bb_jax.games import (
 )
 
 BATCH = 40
+_take_slice = jax.jit(take_slice, static_argnums=3)
+_evaluate_slice = jax.jit(evaluate_slice, static_argnums=(0, 6))
 
 
 def _slices(counts, begin, stop, room):
@@ -32,7 +34,7 @@ def _slices(counts, begin, stop, room):
     row_ends = jnp.array(np.cumsum(padded), jnp.int32)
     taken = []
     while begin < stop:
-        part = take_slice(row_ends, jnp.int32(begin), jnp.int32(stop), room)
+        part = _take_slice(row_ends, jnp.int32(begin), jnp.int32(stop), room)
         assert part.indices.shape == part.inside.shape == (room.positions,)
         assert (np.asarray(part.indices) < BATCH).all()
         taken.append(np.asarray(part.indices)[np.asarray(part.inside)].tolist())
@@ -73,7 +75,7 @@ def test_without_afterstates_a_position_is_a_row():
     room = room_of(network, len(rows))
     assert room == Room(len(rows), len(rows))
     nothing = jnp.zeros(len(rows), jnp.int32), jnp.ones(len(rows), bool), jnp.zeros((0, 19))
-    found = evaluate_slice(network, params, rows, *nothing, room)
+    found = _evaluate_slice(network, params, rows, *nothing, room)
     jax.tree.map(np.testing.assert_array_equal, found, evaluate(network, params, rows))
 
 
@@ -90,13 +92,13 @@ def test_a_slice_is_evaluated_like_its_afterstates_one_by_one(config, size):
     inside = np.arange(60) < size
     needed = legal_of(rows[:size]).sum() + size
     room = Room(room_of(network, needed).rows, 60)
-    observations, first, inside, afterstates = map(jnp.array, (rows, starts[:-1], inside, table))
-    logits, values = evaluate_slice(network, params, observations, first, inside, afterstates, room)
+    arrays = [jnp.array(array) for array in (rows, starts[:-1], inside, table)]
+    logits, values = _evaluate_slice(network, params, *arrays, room)
     np.testing.assert_allclose(
         logits[:size], scores_one_by_one(network, params, rows[:size]), atol=1e-5
     )
     np.testing.assert_allclose(
-        values[:size], evaluate(network, params, observations)[1][:size], atol=1e-5
+        values[:size], evaluate(network, params, arrays[0])[1][:size], atol=1e-5
     )
 
 
