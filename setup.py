@@ -51,14 +51,18 @@ class BuildSimulator(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
+    def run(self) -> None:
+        super().run()
+        # Not in build_extensions: there, setuptools builds elsewhere and copies afterwards.
+        if self.inplace:
+            remove_orphans()
+
     def build_extensions(self) -> None:
         require_toolchain()
         try:
             super().build_extensions()
         except (CompileError, LinkError) as failure:
             raise SystemExit(f"error: the simulator could not be built: {failure}") from None
-        if self.inplace:
-            remove_orphans()
 
 
 def remove_orphans() -> None:

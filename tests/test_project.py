@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -344,3 +345,22 @@ def test_setup_without_a_compiler_says_so_in_one_sentence(machine):
         (machine.tree / name).touch()
     command = (sys.executable, "setup.py", "-q", "build_ext", "--inplace")
     assert_one_sentence(machine.run(*command, CC="missing-cc"), "C compiler", "missing-cc")
+
+
+def test_an_extension_whose_source_has_gone_is_removed(machine):
+    # A compiler that makes empty files.
+    make_output = 'while [ $# -gt 0 ]; do [ "$1" != -o ] || : >"$2"; shift; done'
+    machine.add_tool("fake-cc", make_output)
+    wing = machine.tree / "bb_sim" / "wing"
+    wing.mkdir()
+    for name in ("README.md", "LICENSE"):
+        (machine.tree / name).touch()
+    (wing / "tiny.pyx").write_text("x = 1\n", encoding="utf-8")
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    (wing / f"moved{suffix}").touch()
+    (machine.tree / "bb_sim" / f"wing{suffix}").touch()
+    command = (sys.executable, "setup.py", "-q", "build_ext", "--inplace")
+    result = machine.run(*command, CC="fake-cc", LDSHARED="fake-cc -shared")
+    assert result.returncode == 0, result.stderr
+    left = [path.relative_to(machine.tree) for path in (machine.tree / "bb_sim").rglob("*.so")]
+    assert left == [Path("bb_sim", "wing", f"tiny{suffix}")]
