@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.special import ndtri
 
 from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
@@ -129,9 +130,16 @@ class MatchResult:
 
 
 def wilson_interval(wins: int, games: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a proportion, without continuity correction."""
-    interval = binomtest(wins, games).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    """The 95 % Wilson score interval of a proportion, without continuity correction.
+
+    As `scipy.stats.binomtest` gives it, whose import would take half a second of every start.
+    """
+    z = float(ndtri(0.975))
+    share = wins / games
+    scale = 2 * (games + z**2)
+    center = (2 * games * share + z**2) / scale
+    reach = z / scale * math.sqrt(4 * games * share * (1 - share) + z**2)
+    return center - reach if wins else 0.0, center + reach if wins < games else 1.0
 
 
 def check_games(games: int, name: str = "the number of games") -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from bb_jax.errors import EvaluationError
 from eval.matches.match import MatchResult
@@ -67,7 +67,7 @@ def mean_with_interval(values: np.ndarray) -> Difference:
     count = len(values)
     mean = float(values.mean())
     error = float(values.std(ddof=1)) / math.sqrt(count)
-    reach = float(student.ppf(0.975, count - 1)) * error
+    reach = float(stdtrit(count - 1, 0.975)) * error
     return Difference(mean, error, (mean - reach, mean + reach))
 
 

@@ -24,8 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import minimize, root
-from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.special import logsumexp, ndtr
 
 from bb_jax.errors import EvaluationError
 
@@ -105,7 +104,7 @@ class Ratings:
         mean, error = self.difference(player, other)
         if error == 0:
             return 0.5 + 0.5 * float(np.sign(mean))
-        return float(norm.cdf(mean / error))
+        return float(ndtr(mean / error))
 
     def expected(self, player: str, other: str) -> tuple[float, float, float]:
         """The probabilities of a win, a draw and a loss that the model gives `player`."""
