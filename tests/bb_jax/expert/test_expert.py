@@ -10,11 +10,12 @@ from bb_jax.config import ExpertConfig
 from bb_jax.expert.step import make_expert_step
 from bb_jax.expert.update import Lessons, make_expert_update
 from bb_jax.learning.state import init_state
-from bb_jax.networks.network import MARGIN_UNIT, evaluate
+from bb_jax.networks.network import MARGIN_UNIT
 from bb_sim.arena import EXTERNAL, Arena
 from bb_sim.rules.afterstates import expand_afterstates
 from bb_sim.rules.engine import NUM_PLIES
 from bb_sim.rules.observation import POINTS_BYTE, POINTS_ZERO, TURN_BYTE
+from tests.bb_jax.games import evaluate
 
 
 def positions(count: int) -> np.ndarray:
