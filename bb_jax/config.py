@@ -71,7 +71,9 @@ class PPOConfig(StrictModel):
 
     # The update takes the learning rate and the entropy coefficient from `bb_jax.Hyper`, which
     # schedules may change; these are the values without a schedule.
-    learning_rate: float = Field(1e-4, ge=0, description="Step size of Adam.")
+    learning_rate: float = Field(
+        1e-4, ge=0, description="Step size of Adam.", json_schema_extra=MAY_CHANGE
+    )
     clip_epsilon: float = Field(
         0.2, gt=0, description="The policy ratio is clipped to 1 ± this number."
     )
@@ -88,7 +90,10 @@ class PPOConfig(StrictModel):
         2048, ge=1, description="Positions in one gradient step, over all devices together."
     )
     max_grad_norm: float = Field(
-        0.5, gt=0, description="Gradients with a larger global norm are scaled down to it."
+        0.5,
+        gt=0,
+        description="Gradients with a larger global norm are scaled down to it.",
+        json_schema_extra=MAY_CHANGE,
     )
     normalize_advantages: bool = Field(
         True, description="Whether the advantages of an iteration are scaled to mean 0, variance 1."
@@ -101,6 +106,7 @@ class PPOConfig(StrictModel):
         gt=0,
         description="An update stops once the new policy diverges from the proximal policy by "
         "more than this. `null` never stops it.",
+        json_schema_extra=MAY_CHANGE,
     )
     max_behaviour_weight: float = Field(
         2.0,

@@ -81,6 +81,16 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
     return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
+def takes_text(field: FieldInfo) -> bool:
+    """Whether a field holds free text; a field with a list of choices does not."""
+    return str in _alternatives(field.annotation)
+
+
+def takes_null(field: FieldInfo) -> bool:
+    """Whether a field may be null."""
+    return types.NoneType in _alternatives(field.annotation)
+
+
 def may_change(field: FieldInfo) -> bool:
     """Whether a run may be resumed with another value."""
     return _extra(field, "mayChangeOnResume") is True
@@ -93,6 +103,17 @@ def expected(field: FieldInfo) -> str:
     return str(_extra(field, EXPECTED) or _describe(field.annotation, field.metadata))
 
 
+class _OneLineDumper(yaml.SafeDumper):
+    """Writes a text that is not printable, such as one of several lines, with escapes."""
+
+    def _text(self, text: str) -> yaml.ScalarNode:
+        style = None if text.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_OneLineDumper.add_representer(str, _OneLineDumper._text)
+
+
 def show(value: Any) -> str:
     """A value as YAML in one line, for a message; the end of a long one is cut off."""
     text = as_yaml(value)
@@ -102,20 +123,28 @@ def show(value: Any) -> str:
 def as_yaml(value: Any) -> str:
     """A value as YAML in one line."""
     try:
-        text = yaml.safe_dump(
+        text = yaml.dump(
             list(value) if isinstance(value, tuple) else value,
+            Dumper=_OneLineDumper,
             default_flow_style=True,
             width=float("inf"),
             allow_unicode=True,
         )
     except yaml.YAMLError:
         return repr(value)
+    except RecursionError:
+        return "a value that is nested too deeply"
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that is most like `name`."""
     return get_close_matches(name, list(valid), n=1, cutoff=0.0)[0]
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    is_union = get_origin(annotation) in (types.UnionType, Union)
+    return get_args(annotation) if is_union else (annotation,)
 
 
 def _extra(field: FieldInfo, name: str) -> Any:

@@ -1,15 +1,13 @@
 """Reads a configuration: a YAML file and `--set` overrides become a `Config`, strictly."""
 
-import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bb_jax.errors import UserError
-from bb_jax.strict_model import show
+from bb_jax.strict_model import show, takes_null, takes_text
+from train.config.core_schema import parse
 from train.config.fields import KEYS, SECTIONS
 from train.config.settings import Config
 
@@ -23,19 +21,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
     Args:
       path: the file.
-      overrides: `KEY=VALUE` each, KEY dotted (`ppo_config.gamma`) and VALUE in YAML. A later one
-        wins over an earlier one.
+      overrides: `KEY=VALUE` each, KEY dotted (`ppo_config.gamma`). For a key that holds text, VALUE
+        is taken as it stands, except for `null` where the key may be null. For every other key
+        VALUE is YAML. A later override wins over an earlier one.
 
     Raises:
-      ConfigError: the file cannot be read, or a key or value is unknown, of a wrong type or
-        impossible. The sentence names the file or the override, the key and the value.
+      ConfigError: the file cannot be read or gives a key twice, or a key or value is unknown, of a
+        wrong type or impossible. The sentence names the file or the override, the key and the
+        value.
     """
     path = Path(path)
     values = _flatten(_read_mapping(path), str(path))
     origins: dict[str, str] = {}
     for override in overrides:
         name, value = _parse_override(override)
-        origins[name] = f"--set {override}"
+        origins[name] = _origin(override)
         values[name] = value
     try:
         return Config(**_nest(values))
@@ -46,43 +46,11 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{origins.get(key, everything)}: {error}") from None
 
 
-# ---------------------------------------------------------------------------------------------
-# YAML
-# ---------------------------------------------------------------------------------------------
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key given twice is an error and 1e-4 is a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode):
-                if key_node.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key_node.value} is given twice", key_node.start_mark
-                    )
-                seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
 def _parse(text: str, origin: str) -> Any:
     try:
-        return yaml.load(text, _StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError(f"{origin}: {where}{error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{origin}: not valid YAML ({reason})") from None
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {error}") from None
 
 
 def _read_mapping(path: Path) -> Mapping[Any, Any]:
@@ -103,12 +71,23 @@ def _read_mapping(path: Path) -> Mapping[Any, Any]:
 
 
 def _flatten(content: Mapping[Any, Any], origin: str) -> dict[str, Any]:
-    """Dotted keys and values; unknown keys and sections that are no mappings are refused."""
+    """Dotted keys and values.
+
+    Raises:
+      ConfigError: a key is unknown, a section is no mapping, or a dotted key stands beside its
+        section.
+    """
     flat = {}
-    for name, value in content.items():
+    for key, value in content.items():
+        name = key if isinstance(key, str) else show(key)
         if name not in SECTIONS:
-            _require_known(str(name), value, origin)
-            flat[str(name)] = value
+            _require_known(name, value, origin)
+            section = name.partition(".")[0]
+            if section != name and section in content:
+                raise ConfigError(
+                    f"{origin}: {name} stands beside the section {section}; write it inside"
+                )
+            flat[name] = value
             continue
         if not isinstance(value, Mapping):
             raise ConfigError(f"{origin}: {name} must be a mapping of keys, not {show(value)}")
@@ -132,17 +111,25 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_override(override: str) -> tuple[str, Any]:
-    origin = f"--set {override}"
+    origin = _origin(override)
     name, equals, text = override.partition("=")
     name = name.strip()
     if not equals or not name:
         raise ConfigError(f"{origin}: must be KEY=VALUE")
-    value = _parse(text, origin)
     if name in SECTIONS:
         example = next(key for key in KEYS if key.startswith(f"{name}."))
         raise ConfigError(f"{origin}: {name} is a section; set one of its keys, such as {example}")
-    _require_known(name, value, origin)
-    return name, value
+    _require_known(name, text, origin)
+    field = KEYS[name]
+    if not takes_text(field):
+        return name, _parse(text, origin)
+    return name, None if text == "null" and takes_null(field) else text
+
+
+def _origin(override: str) -> str:
+    """An override as messages show it, in one line."""
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in override)
+    return f"--set {shown}"
 
 
 def _require_known(name: str, value: Any, origin: str) -> None:

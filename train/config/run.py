@@ -2,21 +2,26 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bb_jax.config import Device
 from bb_jax.strict_model import EXPECTED, MAY_CHANGE, StrictModel
+
+# File systems take no longer name of a folder.
+_MAX_NAME_BYTES = 255
 
 
 class RunConfig(StrictModel):
     """The run."""
 
     experiment_name: str = Field(
-        pattern=r"^[^./\\@\s][^/\\@\s]*$",
+        # A comma separates runs on command lines, and `~` begins a path.
+        pattern=r"^[^.~/\\@,\s\x00-\x1f\x7f-\x9f][^/\\@,\s\x00-\x1f\x7f-\x9f]*$",
         description="Name of the run.",
         json_schema_extra={
             **MAY_CHANGE,
-            EXPECTED: "the name of a folder without spaces, '/' or '@', and no dot in front",
+            EXPECTED: "the name of a folder without spaces, commas, control characters, '/' or "
+            "'@', and no '.' or '~' in front",
         },
     )
     checkpoint_dir: str | None = Field(
@@ -55,6 +60,14 @@ class RunConfig(StrictModel):
         description="Iterations at the end of the run. Those before its start are included.",
         json_schema_extra=MAY_CHANGE,
     )
+
+    @field_validator("experiment_name")
+    @classmethod
+    def _check_length(cls, name: str) -> str:
+        size = len(name.encode())
+        if size > _MAX_NAME_BYTES:
+            raise ValueError(f"must have at most {_MAX_NAME_BYTES} bytes, not {size}")
+        return name
 
     @property
     def run_dir(self) -> Path:

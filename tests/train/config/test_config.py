@@ -124,6 +124,115 @@ def test_a_configuration_survives_being_written(tmp_path_factory, top, gamma, hi
     assert load_config(path) == config
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("seed", "0100", 100),
+        ("seed", "+7", 7),
+        ("seed", "0o17", 15),
+        ("seed", "0x1F", 31),
+        ("margin_weight", "1.", 1.0),
+        ("margin_weight", ".5", 0.5),
+        ("margin_weight", "010.5", 10.5),
+        ("use_opponent_pool", "FALSE", False),
+        ("temp_threshold", "~", None),
+        ("temp_threshold", "", None),
+        ("eval_opponents", "[queue]", ("queue",)),
+        ("fixed_opponents", "[on, 1:30, 2024-01-01, '7', =, <<]",
+         ("on", "1:30", "2024-01-01", "7", "=", "<<")),
+    ],
+)  # fmt: skip
+def test_values_are_read_by_the_core_schema(load, key, text, value):
+    assert getattr(load(f"{key}: {text}"), key) == value
+    assert getattr(load("", f"{key}={text}"), key) == value
+
+
+@pytest.mark.parametrize("text", ["on", "no", "yes", "1:30", "2024-01-01", "1_000", "nULL"])
+def test_a_word_is_a_text(load, text):
+    assert load(f"checkpoint_dir: {text}").checkpoint_dir == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(value=st.integers(0, 2**63 - 1), zeros=st.integers(0, 3))
+def test_digits_are_a_decimal_number(tmp_path_factory, value, zeros):
+    path = tmp_path_factory.mktemp("config") / "run.yaml"
+    path.write_text(f"{HEAD}seed: {'0' * zeros}{value}\n")
+    assert load_config(path).seed == value
+
+
+_NO_SURROGATES = st.characters(exclude_categories=["Cs"])
+_TEXTS = st.text(_NO_SURROGATES, min_size=1).filter(lambda text: text != "null")
+_TEXT_KEYS = {
+    "experiment_name": st.from_regex(
+        r"[a-z0-9_$<[{'\"#:&!%][\w$<>[\]{}'\"#:&*!%=]*", fullmatch=True
+    ),
+    "checkpoint_dir": _TEXTS.filter(lambda text: text[0] not in "~$"),
+    "resume_from": _TEXTS,
+    "merge_with": _TEXTS,
+    "expert_config.search": st.integers(0, 900).map("samples={},opponent=unknown".format),
+    "expert_config.teacher": _TEXTS,
+}
+
+
+@pytest.mark.parametrize("key", _TEXT_KEYS)
+def test_an_override_takes_a_text_as_it_stands(tmp_path_factory, key):
+    path = tmp_path_factory.mktemp("config") / "run.yaml"
+    path.write_text(f"{HEAD}resume_from: a\nnetwork_config: {{kind: mlp, second_tower: [1]}}\n")
+
+    @settings(max_examples=100, deadline=None)
+    @given(text=_TEXT_KEYS[key])
+    def check(text):
+        config = config_to_dict(load_config(path, [f"{key}={text}"]))
+        section, dot, inner = key.partition(".")
+        assert (config[section][inner] if dot else config[section]) == text
+
+    check()
+
+
+def test_every_key_that_holds_text_is_among_those_of_the_last_test():
+    def holds_text(entry):
+        kinds = [choice.get("type") for choice in entry.get("anyOf", [entry])]
+        return "string" in kinds and "enum" not in entry
+
+    schema = Config.model_json_schema()
+    sections = {
+        name: schema["$defs"][entry["$ref"].rpartition("/")[2]]["properties"]
+        for name, entry in schema["properties"].items()
+        if "$ref" in entry
+    }
+    keys = schema["properties"] | {
+        f"{section}.{name}": entry
+        for section, entries in sections.items()
+        for name, entry in entries.items()
+    }
+    assert {name for name, entry in keys.items() if holds_text(entry)} == _TEXT_KEYS.keys()
+
+
+@pytest.mark.parametrize("name", ["a<b>", "[bold]", "%s", "a$b_$", "_first", "x&y", "é", "a'b"])
+def test_a_run_may_have_any_plain_name(load, name):
+    assert load("", f"experiment_name={name}").run_dir == Path("checkpoints", name)
+
+
+def test_null_in_an_override_is_no_text_where_the_key_may_be_null(load):
+    assert load("checkpoint_dir: a", "checkpoint_dir=null").checkpoint_dir is None
+    assert load("", "experiment_name=null").experiment_name == "null"
+
+
+def test_a_section_of_the_file_and_overrides_of_its_keys_go_together(load):
+    config = load(
+        "ppo_config: {gamma: 0.5, ppo_epochs: 3}", "ppo_config.gamma=0.6", "ppo_config.gamma=0.7"
+    )
+    assert (config.ppo_config.gamma, config.ppo_config.ppo_epochs) == (0.7, 3)
+    assert load("ppo_config.gamma: 0.5", "ppo_config.gamma=0.6").ppo_config.gamma == 0.6
+
+
+def test_a_file_of_json_is_read_to_the_letter(load):
+    text = json.dumps(
+        {"experiment_name": "t", "total_iterations": 1, "checkpoint_dir": "/é/\U0001f600"}
+    )
+    assert load(text, head="").checkpoint_dir == "/é/\U0001f600"
+
+
 # ---------------------------------------------------------------------------------------------
 # Refusals
 # ---------------------------------------------------------------------------------------------
@@ -160,7 +269,6 @@ def test_unknown_keys_name_the_nearest(refusal, text, key, value, nearest):
         ("margin_weight", ".nan"),
         ("margin_weight", ".inf"),
         ("device", "3"),
-        ("experiment_name", "2024-01-01"),
         ("eval_opponents", "random"),
         ("eval_opponents", "[random, 1]"),
         ("network_config.hidden_layers", "[1.5]"),
@@ -198,6 +306,11 @@ def test_wrong_types_name_key_and_value(refusal, key, value):
         ("python_agents: ['checkpoint:Agent']", "python_agents", "checkpoint:Agent"),
         ("experiment_name: a/b", "experiment_name", "a/b"),
         ("experiment_name: ..", "experiment_name", ".."),
+        ("experiment_name: 'a,b'", "experiment_name", "a,b"),
+        ('experiment_name: "a\\nb"', "experiment_name", r"a\nb"),
+        ('experiment_name: "a\\eb"', "experiment_name", r"a\eb"),
+        ("experiment_name: ~a", "experiment_name", "~a"),
+        ("experiment_name: " + "é" * 128, "experiment_name", "256"),
         ("resume_from: ''", "resume_from", "''"),
         ("merge_with: run", "merge_with", "run"),
         ("expert_config: {search: samples=x}", "expert_config.search", "x"),
@@ -289,12 +402,21 @@ def test_a_clash_of_file_and_override_names_both(refusal):
         ("sed=1", "nearest valid key is seed"),
         ("seed=[1", "line 1, column 3"),
         ("ppo_config={gamma: 1}", "is a section; set one of its keys, such as ppo_config."),
+        ("seed=" + "[" * 400 + "]" * 400, "not a value that is nested too deeply"),
     ],
 )
 def test_bad_overrides_are_named(refusal, override, expected):
     message = refusal("", override)
     assert message.startswith(f"--set {override}: ")
     assert expected in message
+
+
+@pytest.mark.parametrize("value", ["1\n2", "\x1b[1m", "\udcff", "[\udcff]"])
+@pytest.mark.parametrize("key", ["seed", "experiment_name", "sed"])
+def test_a_refusal_is_one_printable_sentence(load, key, value):
+    with pytest.raises(ConfigError) as error:
+        load("", f"{key}={value}")
+    assert str(error.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -308,6 +430,16 @@ def test_bad_overrides_are_named(refusal, override, expected):
         ("seed: 1\n seed: 2\n", "line 2, column "),
         (HEAD + "seed: 1\nseed: 1\n", "line 4, column 1: the key seed is given twice"),
         (HEAD + "ppo_config: {gamma: 1, gamma: 1}\n", "column 24: the key gamma is given twice"),
+        (
+            HEAD + "ppo_config: {gamma: 1}\nppo_config.gamma: 0.5\n",
+            "ppo_config.gamma stands beside the section ppo_config; write it inside",
+        ),
+        (
+            HEAD + "ppo_config.gamma: 0.5\nppo_config: {clip_value: true}\n",
+            "ppo_config.gamma stands beside the section ppo_config; write it inside",
+        ),
+        ("a: !!int x\n", "line 1, column 4: x is not a whole number"),
+        ("a: !!bool on\n", "line 1, column 4: on is not true or false"),
         ("a: !!python/object:os.system 1\n", "line 1, column 4: "),
         ("a: *b\n", "undefined alias"),
         ("? [1]\n: 2\n", "line 1, column 3: "),
@@ -360,6 +492,23 @@ def test_differences_are_listed_and_classified(load):
     }
     refused = {difference.key for difference in found if difference.refused}
     assert refused == {"ppo_config.gamma", "network_config.hidden_layers", "seed"}
+
+
+def test_a_run_may_go_on_with_gentler_steps(load):
+    old = config_to_dict(load(""))
+    new = load(
+        "",
+        "ppo_config.learning_rate=1e-5",
+        "ppo_config.max_grad_norm=0.1",
+        "ppo_config.target_kl=null",
+    )
+    found = differences(old, config_to_dict(new))
+    assert [difference.key for difference in found] == [
+        "ppo_config.learning_rate",
+        "ppo_config.max_grad_norm",
+        "ppo_config.target_kl",
+    ]
+    assert not any(difference.refused for difference in found)
 
 
 def test_keys_of_another_version_count_with_their_defaults(load):
