@@ -110,7 +110,6 @@ def test_networks_that_do_not_fit_are_refused(tmp_path, finished_run, narrow):
     [
         (["resume_from=null"], "merge_with must be null without resume_from, not 'b'"),
         (["network_config.second_tower=[]"], "where network_config.second_tower is empty"),
-        (["merge_with=b@c"], "merge_with must be RUN or RUN@STEP with a whole number"),
         (["network_config.kind=transformer"], "second_tower must be empty unless the kind is mlp"),
     ],
 )
