@@ -15,12 +15,23 @@ if TYPE_CHECKING:
 _CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _CPU_DEVICES_FLAG = "xla_force_host_platform_device_count"
 _MOST_CPU_DEVICES = 4
+# JAX also takes these from the environment, where another program may need other values.
+_PINNED = {
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_numpy_rank_promotion": "allow",
+}
 
 
 def select_devices(
     device: str, *, deterministic: bool = False, cpu_devices: int = 1
 ) -> list[jax.Device]:
     """Starts JAX on the wanted devices and returns those of this process.
+
+    Numbers have single precision and random numbers come from threefry, whatever the environment
+    says, so that results are the same everywhere.
 
     Compiled functions are kept on disk, so that the next start of the same program is quick. Their
     folder is JAX_COMPILATION_CACHE_DIR, by default `~/.cache/beasty-bar/jax`.
@@ -32,7 +43,8 @@ def select_devices(
       cpu_devices: number of devices that the CPU is divided into, unless XLA_FLAGS sets it.
 
     Raises:
-      DeviceError: GPUs are required and JAX finds none that it can use.
+      DeviceError: GPUs are required, by `device` or by JAX_PLATFORMS, and JAX finds none that it
+        can use.
     """
     if deterministic:
         flags = os.environ.get("XLA_FLAGS", "")
@@ -45,16 +57,21 @@ def select_devices(
         jax.config.update("jax_platforms", platforms)
     if cpu_devices > 1 and _CPU_DEVICES_FLAG not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", cpu_devices)
+    for option, value in _PINNED.items():
+        jax.config.update(option, value)
     _keep_compiled_functions()
     try:
         devices = jax.local_devices()
-    except RuntimeError as error:
-        if device not in ("cuda", "gpu"):
-            raise
-        reason = " ".join(str(error).split())
-        raise DeviceError(
-            f"device {device} was asked for, but JAX finds no GPU that it can use ({reason:.200})"
-        ) from error
+    # JAX asserts that it has found a device.
+    except (RuntimeError, AssertionError) as error:
+        reason = f" ({' '.join(str(error).split()):.200})" if str(error) else ""
+        if device in ("cuda", "gpu"):
+            failure = f"device {device} was asked for, but JAX finds no GPU that it can use"
+        else:
+            wanted = os.environ.get("JAX_PLATFORMS")
+            asked = f"JAX_PLATFORMS is {wanted}" if wanted else f"device {device} was asked for"
+            failure = f"{asked}, but JAX cannot start such a device"
+        raise DeviceError(f"{failure}{reason}") from error
     if device in ("cuda", "gpu") and devices[0].platform != "gpu":
         raise DeviceError(f"device {device} was asked for, but JAX finds no GPU that it can use")
     return devices
