@@ -15,7 +15,7 @@ from typing import Any
 
 from bb_jax.errors import EvaluationError
 from eval.command_line import Parser, run_command
-from eval.console import show
+from eval.console import note, show
 
 
 def _parser() -> Parser:
@@ -102,10 +102,11 @@ def _training_time(run: Path, iteration: int) -> dict[str, Any]:
 
     if not (run / METRICS).exists():
         return {}
-    rows = [row for row in read_metrics(run) if int(row["iteration"] or 0) <= iteration]
+    rows = [row for row in read_metrics(run, note) if int(row["iteration"] or 0) <= iteration]
     if not rows:
         return {}
-    seconds = sum(float(row.get("time/seconds") or 0) for row in rows)
+    times = (row.get("time/seconds") for row in rows)
+    seconds = sum(time for time in times if isinstance(time, int | float))
     return {"hours": round(seconds / 3600, 6), "date": rows[-1].get("time/stamp")}
 
 

@@ -195,7 +195,7 @@ def read_runs(folders: Sequence[Path]) -> list[RunData]:
 
     Raises:
       EvaluationError: a run is given twice, or has no metrics yet.
-      MetricsError: a run's metrics are missing or damaged.
+      MetricsError: a run's metrics are missing.
     """
     resolved = [folder.resolve() for folder in folders]
     for folder in resolved:
@@ -210,10 +210,10 @@ def read_runs(folders: Sequence[Path]) -> list[RunData]:
 
 
 def _read_run(name: str, folder: Path) -> RunData:
-    rows = read_metrics(folder / METRICS)
+    notes: list[str] = []
+    rows = read_metrics(folder / METRICS, notes.append)
     if not rows:
         raise EvaluationError(f"{folder} has no metrics yet: no iteration is completed")
-    notes: list[str] = []
 
     def read(file: str) -> dict[str, Any] | None:
         try:

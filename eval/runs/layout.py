@@ -27,6 +27,8 @@ TEACHER = "teacher.policy"
 CONFIGURATION = "config.json"
 #: One row of metrics an iteration.
 METRICS = "training_metrics.jsonl"
+#: Lines of the metrics that are no rows, moved there by the next start.
+DAMAGED_METRICS = "training_metrics.damaged.jsonl"
 #: Latest and best values of the metrics, and totals.
 SUMMARY = "summary.json"
 #: What happened, in words.

@@ -53,6 +53,7 @@ class Progress:
       seconds_left: the time left at the pace of the last iterations; None if unknown.
       row: the metrics of the last iteration; empty if there are none.
       evaluation: the newest metrics with an evaluation; empty if there are none.
+      damage: what is wrong with the metrics; empty if nothing is.
     """
 
     iteration: int | None
@@ -60,6 +61,7 @@ class Progress:
     seconds_left: float | None
     row: Row
     evaluation: Row
+    damage: str = ""
 
     @property
     def mean_win_rate(self) -> float | None:
@@ -78,12 +80,13 @@ def progress(run: Path) -> Progress:
     total = None
     with suppress(EvaluationError):
         total = (read_object(run / CONFIGURATION) or {}).get("total_iterations")
+    damage: list[str] = []
     try:
-        rows = read_metrics(run) if (run / METRICS).exists() else []
-    except MetricsError:
-        return Progress(None, total, None, {}, {})
+        rows = read_metrics(run, damage.append) if (run / METRICS).exists() else []
+    except MetricsError as error:
+        return Progress(None, total, None, {}, {}, str(error))
     if not rows:
-        return Progress(0, total, None, {}, {})
+        return Progress(0, total, None, {}, {}, *damage)
     iteration = rows[-1]["iteration"]
     assert isinstance(iteration, int)
     seconds = [
@@ -93,7 +96,7 @@ def progress(run: Path) -> Progress:
     if seconds and total is not None:
         left = max(0, total - iteration) * sum(seconds) / len(seconds)
     evaluation: Row = next((row for row in reversed(rows) if MEAN_WIN_RATE in row), {})
-    return Progress(iteration, total, left, rows[-1], evaluation)
+    return Progress(iteration, total, left, rows[-1], evaluation, *damage)
 
 
 def list_runs(root: Path) -> str:
@@ -107,12 +110,14 @@ def list_runs(root: Path) -> str:
     table.add_column("state", no_wrap=True)
     for header in ("iteration", "mean win %", "time left"):
         table.add_column(header, justify="right", no_wrap=True)
+    damages: list[str] = []
     for run in runs:
         try:
             state = job_status(run).state
         except JobError:
             state = State.UNKNOWN
         reached = progress(run)
+        damages += filter(None, [reached.damage])
         rate = reached.mean_win_rate
         left = reached.seconds_left if state is State.RUNNING else None
         table.add_row(
@@ -122,7 +127,7 @@ def list_runs(root: Path) -> str:
             "" if rate is None else f"{100 * rate:.1f}",
             "" if left is None else duration(left),
         )
-    return plain_text(table)
+    return "\n".join([plain_text(table), *damages])
 
 
 def describe(run: Path, status: JobStatus) -> str:
@@ -136,6 +141,8 @@ def describe(run: Path, status: JobStatus) -> str:
         lines["win rate"] = f"{100 * reached.mean_win_rate:.1f} %, {at}"
     if steps := saved_steps(run):
         lines["checkpoints"] = ", ".join(map(str, steps))
+    if reached.damage:
+        lines["metrics"] = reached.damage
     if record is not None:
         lines["started"] = _local_time(record.started)
         if record.ended is not None:

@@ -5,6 +5,7 @@ Files of a run folder:
                           alphabetical order, `time/` keys last; NaN and infinities are null.
   summary.json            latest value of every key, best value and its iteration where one end is
                           the better one, and the totals; rewritten after every row.
+  training_metrics.damaged.jsonl  lines of the metrics that were no rows, if there were any.
   training.log            what happened, in words.
   tensorboard/            event files, one for every start of the run.
 
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from bb_jax.files import write_json
+from eval.console import note
 from eval.runs.layout import LOG, METRICS, SUMMARY, TENSORBOARD
 from eval.runs.metrics_file import MetricsError, Row, clear_errors
 from train.runs.events import EventFiles
@@ -73,7 +75,7 @@ class MetricsWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens the log and repairs a torn metrics file.
+        """Opens the log and repairs the metrics file.
 
         Args:
           folder: the run folder; made if it is missing.
@@ -81,9 +83,9 @@ class MetricsWriter:
         with clear_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._summary_path = folder / SUMMARY
-        self._rows = RowsFile(folder / METRICS)
         self._events = EventFiles(folder / TENSORBOARD)
         self.log = open_log(folder / LOG)
+        self._rows = RowsFile(folder / METRICS, self._tell)
         try:
             self._summary = Summary(self._rows.restore())
         except BaseException:
@@ -117,6 +119,10 @@ class MetricsWriter:
             self._events.close()
         finally:
             close_log(self.log)
+
+    def _tell(self, sentence: str) -> None:
+        self.log.warning("%s", sentence)
+        note(sentence)
 
     def _write_summary(self) -> None:
         # It can be made again from the rows, so nothing waits for the disk.

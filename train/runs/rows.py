@@ -5,36 +5,45 @@ from __future__ import annotations
 import errno
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from bb_jax.files import write_whole
+from eval.runs.layout import DAMAGED_METRICS
 from eval.runs.metrics_file import (
+    MetricsContent,
     MetricsError,
     Row,
     Value,
     clear_errors,
-    complete_lines,
     is_count,
+    iteration_of,
+    read_content,
 )
 
 
 class RowsFile:
     """Appends rows, `iteration` first, then the keys in alphabetical order, `time/` keys last."""
 
-    def __init__(self, path: Path):
-        """Opens nothing yet; `restore` comes first."""
+    def __init__(self, path: Path, tell: Callable[[str], None]):
+        """Opens nothing yet; `restore` comes first.
+
+        Args:
+          path: the file.
+          tell: called with a sentence if lines are damaged.
+        """
         self._path = path
+        self._tell = tell
         self._file: IO[bytes] | None = None
         self._last_iteration = 0
 
     def restore(self, up_to: int | None = None) -> list[Row]:
         """Reads the rows that are there; drops a torn last one, and those above an iteration.
 
-        The file is replaced in one step.
+        Damaged lines move to a file of their own. The metrics are replaced in one step.
 
         Args:
           up_to: the last iteration to keep; None keeps all.
@@ -43,16 +52,17 @@ class RowsFile:
           The rows kept.
 
         Raises:
-          MetricsError: the file cannot be read or written, or is damaged before its last line.
+          MetricsError: the file cannot be read or written.
         """
         self.close()
         self._last_iteration = 0
         if not self._path.exists():
             return []
+        found = read_content(self._path)
+        if found.damaged:
+            self._set_aside(found)
         kept = [
-            (line, row)
-            for line, row in complete_lines(self._path)
-            if up_to is None or _iteration(row) <= up_to
+            (line, row) for line, row in found.rows if up_to is None or iteration_of(row) <= up_to
         ]
         content = b"".join(line + b"\n" for line, _ in kept)
         with clear_errors(self._path, "read"):
@@ -61,8 +71,19 @@ class RowsFile:
             write_whole(self._path, content, kind=MetricsError)
         rows = [row for _, row in kept]
         if rows:
-            self._last_iteration = _iteration(rows[-1])
+            self._last_iteration = iteration_of(rows[-1])
         return rows
+
+    def _set_aside(self, found: MetricsContent) -> None:
+        """Keeps the damaged lines, before the metrics are replaced."""
+        aside = self._path.with_name(DAMAGED_METRICS)
+        with clear_errors(aside):
+            before = aside.read_bytes() if aside.exists() else b""
+        lines = b"".join(line + b"\n" for _, line in found.damaged)
+        # A start that was killed before it replaced the metrics has kept them already.
+        if not before.endswith(lines):
+            write_whole(aside, before + lines, kind=MetricsError)
+        self._tell(f"{found.damage(self._path)}; moved to {aside.name}, the rest is kept")
 
     def append(self, row: Mapping[str, Any]) -> Row:
         """Appends a row; arguments, result and errors as in `train.runs.metrics.Metrics.write`."""
@@ -107,9 +128,3 @@ def plain_value(key: str, value: Any) -> Value:
         raise TypeError(f"metric {key} must be a number, a text or None, not {value!r:.60}")
     number: bool | int | float = scalar.item()
     return None if isinstance(number, float) and not math.isfinite(number) else number
-
-
-def _iteration(row: Row) -> int:
-    iteration = row["iteration"]
-    assert isinstance(iteration, int)
-    return iteration

@@ -197,11 +197,12 @@ def test_one_row_is_enough(tmp_path):
 def test_a_torn_line_and_damaged_files_beside_the_metrics_are_survived(tmp_path):
     run = make_run(tmp_path / "torn", make_rows(3))
     with open(run / "training_metrics.jsonl", "a") as file:
-        file.write('{"iteration": 4, "train/ent')
+        file.write('{"iteration": NaN}\n{"iteration": 4, "train/ent')
     (run / "manifest.json").write_text("{")
     (run / "final_evaluation.json").write_text('{"results": [{}]}')
     html = write_report([run], run / "report").read_text()
     assert "manifest.json" in html
+    assert "line 4 of" in html
     assert "not a complete match result" in html
     assert "3 of" not in html
     assert "<td>3</td>" in html
@@ -222,7 +223,7 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
         (["nowhere"], "there is no run nowhere"),
         (["./empty"], "no iteration is completed"),
         (["./bare"], "training_metrics.jsonl"),
-        (["./damaged"], "line 1"),
+        (["./damaged"], "no iteration is completed"),
         (["./run", "run"], "given twice"),
         (["./run", "--out", "site"], "is not a report"),
         (["./run", "--out", "file"], "cannot write to file"),

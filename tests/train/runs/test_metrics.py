@@ -180,19 +180,6 @@ def test_the_time_to_open_metrics_grows_with_their_number_alone(tmp_path):
     assert seconds_to_open(24_000) < 25 * seconds_to_open(3_000)
 
 
-def test_damage_in_the_middle_is_an_error_that_names_the_line(tmp_path):
-    write_rows(tmp_path, range(1, 4))
-    path = tmp_path / "training_metrics.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + b"garbage\n" + lines[2])
-    damaged = path.read_bytes()
-    with pytest.raises(MetricsError, match="line 2"):
-        read_metrics(tmp_path)
-    with pytest.raises(MetricsError, match="line 2"):
-        MetricsWriter(tmp_path)
-    assert path.read_bytes() == damaged
-
-
 def test_missing_metrics_are_an_error_that_names_the_file(tmp_path):
     with pytest.raises(MetricsError, match=r"training_metrics\.jsonl"):
         read_metrics(tmp_path)
