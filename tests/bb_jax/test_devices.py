@@ -59,7 +59,12 @@ def one_device(tmp_path_factory) -> Callable[[str], dict[str, np.ndarray]]:
 
 
 @pytest.mark.parametrize(
-    ("num_devices", "network"), [(2, "logits"), (4, "logits"), (2, "afterstates")]
+    ("num_devices", "network"),
+    [
+        pytest.param(2, "logits", marks=pytest.mark.slow),
+        (4, "logits"),
+        (2, "afterstates"),
+    ],
 )
 def test_several_devices(tmp_path, one_device, num_devices, network):
     output = tmp_path / "several.npz"

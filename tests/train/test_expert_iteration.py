@@ -62,14 +62,12 @@ def test_a_run_that_is_struck_goes_on_exactly_with_its_replay_buffer(
     assert metrics(tmp_path / "struck") == rows
 
 
-def test_it_starts_from_a_ppo_checkpoint(tmp_path):
-    first = train(write_config(tmp_path / "ppo", total_iterations=2, use_exploit_patch=False))
-    assert first.returncode == 0, first.stderr
-    start = f"{tmp_path / 'ppo' / 'run'}@2"
-    config = write_config(tmp_path / "expert", EXPERT, resume_from=start, total_iterations=4)
+def test_it_starts_from_a_ppo_checkpoint(tmp_path, finished_run):
+    start = f"{finished_run(False) / 'run'}@6"
+    config = write_config(tmp_path, EXPERT, resume_from=start, total_iterations=8)
     result = train(config)
     assert result.returncode == 0, result.stderr
-    assert [row["iteration"] for row in metrics(tmp_path / "expert")] == [3, 4]
+    assert [row["iteration"] for row in metrics(tmp_path)] == [7, 8]
 
 
 def test_afterstates_as_policy_are_refused(tmp_path):

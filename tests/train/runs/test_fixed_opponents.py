@@ -22,6 +22,7 @@ ALONE: dict[str, Any] = {
     "use_adaptive_weights": False,
     "use_exploit_patch": False,
     "total_iterations": 4,
+    "async_num_workers": 1,
 }
 
 

@@ -12,7 +12,11 @@ from tests.train.running import metrics, train, train_struck, write_config
 from tests.train.test_expert_iteration import EXPERT
 
 SEARCH = {"search": "samples=2,opponent=known,depth=1", "minibatch_size": 64, "ranking_coef": 1.0}
-SHORT: dict[str, Any] = {"use_exploit_patch": False, "total_iterations": 4}
+SHORT: dict[str, Any] = {
+    "use_exploit_patch": False,
+    "total_iterations": 4,
+    "async_num_workers": 1,
+}
 # What a row says of the games, which the expert alone has played.
 GAMES = ("met/", "batch/", "generation/", "total/")
 
@@ -106,13 +110,11 @@ def test_a_teacher_that_cannot_teach_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_teacher_whose_values_know_no_afterstates_is_refused(tmp_path):
-    ppo = write_config(tmp_path / "ppo", total_iterations=2, use_exploit_patch=False)
-    assert train(ppo).returncode == 0
-    result = train(pupil(tmp_path / "pupil", tmp_path / "ppo" / "run"))
+def test_a_teacher_whose_values_know_no_afterstates_is_refused(tmp_path, finished_run):
+    result = train(pupil(tmp_path, finished_run(False) / "run"))
     assert result.returncode == 2
     assert "was not trained by expert iteration" in result.stderr
-    assert not (tmp_path / "pupil" / "run").exists()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["champion_pupil", "champion"])
