@@ -32,6 +32,7 @@ from bb_sim.rules.engine import NUM_PLIES
 from bb_sim.rules.observation import OBSERVATION_SIZE, legal_mask_of
 from benchmarks.model_flops import forward_flops, peak_tflops, update_flops
 from benchmarks.trainer import WARM_UP, Case, measure
+from eval.command_line import path_argument
 from train.config import Config, ConfigError, load_config
 
 PARTS = ("trainer", "inference", "update", "memory")
@@ -88,7 +89,9 @@ class GpuSampler:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--config", default="configs/iter0_to_600.yaml", metavar="FILE")
+    parser.add_argument(
+        "--config", type=path_argument, default="configs/iter0_to_600.yaml", metavar="FILE"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument(
         "--games", type=int, metavar="N", help="games an iteration (default: the configuration's)"
@@ -174,7 +177,7 @@ def _trainer_table(options: argparse.Namespace, configs: dict[str, Config]) -> T
     for dtype, config in configs.items():
         # Without early stopping every update runs all epochs.
         overrides = (*_overrides(options, dtype), "ppo_config.target_kl=null")
-        case = Case(dtype, options.config, overrides, options.iterations)
+        case = Case(dtype, str(options.config), overrides, options.iterations)
         with tempfile.TemporaryDirectory() as folder, GpuSampler() as sampler:
             rows = measure(case, Path(folder) / "run")
         begin, end = (datetime.fromisoformat(str(rows[i]["time/stamp"])) for i in (0, -1))

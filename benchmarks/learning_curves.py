@@ -35,6 +35,7 @@ from rich.table import Table
 
 from bb_sim import OPPONENTS
 from benchmarks.curve_variants import EXPLOITERS, STUDIES, Variant
+from eval.command_line import path_argument
 from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from eval.runs.metrics_file import read_metrics
 from train.config import Config, ConfigError, load_config
@@ -82,7 +83,7 @@ class Results:
 class Benchmark:
     """The command's options."""
 
-    config: str
+    config: Path
     overrides: tuple[str, ...]
     seconds: float
     eval_games: int
@@ -101,7 +102,7 @@ class Benchmark:
             "checkpoint_frequency": iterations,
             "eval_opponents": json.dumps(list(OPPONENTS)),
         }
-        command = [sys.executable, "-m", "train.main", "--config", self.config]
+        command = [sys.executable, "-m", "train.main", "--config", str(self.config)]
         for override in self.overrides:
             command += ["--set", override]
         for key, value in {**values, **overrides}.items():
@@ -281,14 +282,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--study", choices=STUDIES, default="parts")
-    parser.add_argument("--config", default="configs/quickstart.yaml", metavar="FILE")
+    parser.add_argument(
+        "--config", type=path_argument, default="configs/quickstart.yaml", metavar="FILE"
+    )
     parser.add_argument("--seconds", type=float, default=90, help="of training a run")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each variant")
     parser.add_argument("--eval-games", type=int, default=1000, help="an opponent, on the way")
     parser.add_argument("--final-games", type=int, default=10_000, help="an opponent, at the end")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument(
-        "--folder", type=Path,
+        "--folder", type=path_argument,
         help="holds the runs, results.json and learning_curves.png; "
         "by default checkpoints/learning_curves_STUDY",
     )  # fmt: skip
@@ -311,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "study": options.study,
-        "config": options.config,
+        "config": str(options.config),
         "overrides": list(options.set),
         "seconds": options.seconds,
         "eval_games": options.eval_games,

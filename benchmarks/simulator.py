@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from bb_sim import OBSERVATION_SIZE, OPPONENTS, GameBatch, play_opponents
 from benchmarks.other_engines import engines
+from eval.command_line import path_argument
 
 TURNS = 24
 THREADED_BATCHES = 16
@@ -183,7 +183,9 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=positive, default=0.1, help="of a repeat of another engine"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument(
+        "--json", type=path_argument, metavar="FILE", help="write the figures there too"
+    )
     options = parser.parse_args()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     rows = list(Benchmark(options.games, options.repeats, options.seconds).rows())

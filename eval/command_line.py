@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from bb_jax.config import DEVICES
 from bb_jax.devices import select_devices
 from bb_jax.errors import EvaluationError, UserError
+from bb_jax.paths import expand_home
 from eval.console import complain
 
 EXIT_BAD_INPUT = 2
@@ -49,6 +51,14 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--seed", type=int, default=0, metavar="N", help="seed of the deals (default: 0)"
         )
+
+
+def path_argument(text: str) -> Path:
+    """The type of an option or argument that is a path; `~` is the home folder."""
+    try:
+        return expand_home(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run_command(command: Callable[[], int]) -> int:

@@ -8,12 +8,11 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from bb_jax.errors import EvaluationError
 from bb_jax.files import check_writable, timestamp, write_json
-from eval.command_line import Parser, check_seed
+from eval.command_line import Parser, check_seed, path_argument
 from eval.console import games_bar, note
 from eval.matches.match import OnProgress, check_games
 from eval.matches.resumable import PartialResults
@@ -37,7 +36,7 @@ def add_match_options(parser: Parser, *, games: str) -> None:
     parser.add_device()
     parser.add_argument(
         "--json",
-        type=Path,
+        type=path_argument,
         metavar="FILE",
         help="write the results to this file too; the same command resumes a stopped one",
     )

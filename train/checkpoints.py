@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bb_jax.errors import EvaluationError
-from eval.command_line import Parser, run_command
+from eval.command_line import Parser, path_argument, run_command
 from eval.console import note, show
 
 
@@ -26,7 +26,9 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("pack", help="write one state to a file")
     command.add_argument("checkpoint", metavar="RUN[@STEP]", help="the newest step by default")
-    command.add_argument("file", type=Path, metavar="FILE", help="to write, ending in .policy")
+    command.add_argument(
+        "file", type=path_argument, metavar="FILE", help="to write, ending in .policy"
+    )
     command.add_argument(
         "--moments", choices=("bfloat16", "float32"), default="bfloat16",
         help="type of the optimizer's moments in the file (default: bfloat16)",
@@ -34,7 +36,7 @@ def _parser() -> Parser:
     command.add_argument("--note", metavar="TEXT", help="a sentence on how it was made")
     command.set_defaults(function=_pack)
     command = commands.add_parser("show", help="print where a packed state comes from")
-    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("file", type=path_argument, metavar="FILE")
     command.set_defaults(function=_show)
     return parser
 

@@ -79,14 +79,16 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from eval.command_line import Parser
+    from eval.command_line import Parser, path_argument
     from train.hosts.rendezvous import add_options
 
     parser = Parser(
         prog="python -m train.main",
         description="Trains a Beasty Bar player. The same command resumes a run that was stopped.",
     )
-    parser.add_argument("--config", required=True, metavar="FILE", help="YAML configuration")
+    parser.add_argument(
+        "--config", required=True, type=path_argument, metavar="FILE", help="YAML configuration"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE",
         help="override a key, such as ppo_config.gamma=0.99; may be given again",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bb_jax.files import named_errors, write_whole
-from eval.command_line import Parser, run_command
+from eval.command_line import Parser, path_argument, run_command
 from eval.console import show
 from eval.pictures.rules import draw_pictures
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Draws the positions and turns that the documentation shows, as SVG.",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("docs/pictures"), metavar="FOLDER",
+        "--out", type=path_argument, default=Path("docs/pictures"), metavar="FOLDER",
         help="where to write them (default: docs/pictures)",
     )  # fmt: skip
     options = parser.parse_args(arguments)

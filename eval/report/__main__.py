@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bb_jax.errors import EvaluationError
 from bb_jax.files import timestamp, write_whole
-from eval.command_line import Parser, run_command
+from eval.command_line import Parser, path_argument, run_command
 from eval.console import show
 from eval.report.curves import (
     learning_charts,
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=path_argument,
         metavar="FOLDER",
         help="the report's folder (default: report/ in the first run's folder)",
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bb_jax.errors import CheckpointError
+from bb_jax.paths import expand_home
 from eval.runs.layout import POLICY_SUFFIX, RUNS_ROOT, is_run, policy_files
 
 _STEP = re.compile(r"(.+)@(\d+)", re.DOTALL)
@@ -45,7 +46,7 @@ def named_file(text: str) -> Path | None:
     """
     if not text.endswith(POLICY_SUFFIX):
         return None
-    path = Path(os.path.expanduser(text))
+    path = expand_home(text, CheckpointError)
     if not os.path.isfile(path):
         raise CheckpointError(f"there is no policy file {path}")
     return path
@@ -63,7 +64,7 @@ def find_run(run: str) -> Path:
       CheckpointError: there is no such run; the message lists the runs that exist.
     """
     if "/" in run or run.startswith("~"):
-        folder = Path(os.path.expanduser(run))
+        folder = expand_home(run, CheckpointError)
         if is_run(folder):
             return folder
         missing = "holds no run" if os.path.isdir(folder) else "is no folder"

@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
-from bb_jax.errors import UserError
+from bb_jax.errors import FileError, UserError
 from bb_jax.strict_model import show, takes_null, takes_text
 from train.config.core_schema import parse
 from train.config.fields import KEYS, SECTIONS
@@ -38,12 +38,22 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         origins[name] = _origin(override)
         values[name] = value
     try:
-        return Config(**_nest(values))
+        config = Config(**_nest(values))
+        _require_folder(config)
     except ValueError as error:
         # Every refusal begins with the key. One of several keys at once names all origins.
         key = str(error).split()[0].rstrip(":")
         everything = " with ".join([str(path), *origins.values()])
         raise ConfigError(f"{origins.get(key, everything)}: {error}") from None
+    return config
+
+
+def _require_folder(config: Config) -> None:
+    """Raises ValueError where the run's folder has a home or a variable in front without sense."""
+    try:
+        _ = config.run_dir
+    except FileError as error:
+        raise ValueError(f"checkpoint_dir {error}") from None
 
 
 def _parse(text: str, origin: str) -> Any:

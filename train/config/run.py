@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from bb_jax.config import Device
+from bb_jax.paths import expand_home
 from bb_jax.strict_model import EXPECTED, MAY_CHANGE, StrictModel
 
 # File systems take no longer name of a folder.
@@ -71,5 +72,11 @@ class RunConfig(StrictModel):
 
     @property
     def run_dir(self) -> Path:
-        """The run's folder."""
-        return Path(self.checkpoint_dir or f"checkpoints/{self.experiment_name}")
+        """The run's folder.
+
+        Raises:
+          FileError: `checkpoint_dir` begins with a user or a variable that cannot be resolved.
+        """
+        if self.checkpoint_dir is None:
+            return Path("checkpoints", self.experiment_name)
+        return expand_home(self.checkpoint_dir)

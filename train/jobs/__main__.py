@@ -10,9 +10,8 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from eval.command_line import Parser, run_command
+from eval.command_line import Parser, path_argument, run_command
 from eval.console import show
 from eval.runs.layout import RUNS_ROOT
 from eval.runs.references import find_run
@@ -51,7 +50,9 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("start", help="start a training, or continue a stopped one")
-    command.add_argument("--config", required=True, type=Path, metavar="FILE", help="YAML file")
+    command.add_argument(
+        "--config", required=True, type=path_argument, metavar="FILE", help="YAML file"
+    )
     _add_job_options(command, default_backend="local")
     command.set_defaults(function=_start)
 
@@ -80,8 +81,9 @@ def _parser() -> Parser:
 
     command = commands.add_parser("list", help="all runs")
     command.add_argument(
-        "--root", type=Path, default=RUNS_ROOT, metavar="FOLDER", help="(default: checkpoints)"
-    )
+        "--root", type=path_argument, default=RUNS_ROOT, metavar="FOLDER",
+        help="(default: checkpoints)",
+    )  # fmt: skip
     command.set_defaults(function=_list)
 
     command = commands.add_parser("resume", help="continue a run from one of its checkpoints")

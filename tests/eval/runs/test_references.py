@@ -92,8 +92,11 @@ def test_paths_and_files_stand_for_themselves(here, monkeypatch):
         ("", "there is no run ''"),
         ("x" * 300, "there is no run xxx"),
         ("x" * 300 + ".policy", "there is no policy file xxx"),
-        ("~nobody-here/run", "there is no run ~nobody-here/run"),
-        ("~nobody-here/a.policy", "there is no policy file ~nobody-here"),
+        ("~nobody-here/run", "there is no user nobody-here"),
+        ("$HOME/run", r"\$HOME is taken literally"),
+        ("$HOME/a.policy", r"\$HOME is taken literally"),
+        ("$nobody", r"there is no run \$nobody; runs under"),
+        ("~nobody-here/a.policy", "there is no user nobody-here"),
     ],
 )
 def test_what_is_missing_is_named(here, text, message):

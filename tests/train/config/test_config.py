@@ -166,7 +166,7 @@ _TEXT_KEYS = {
     "experiment_name": st.from_regex(
         r"[a-z0-9_$<[{'\"#:&!%][\w$<>[\]{}'\"#:&*!%=]*", fullmatch=True
     ),
-    "checkpoint_dir": _TEXTS.filter(lambda text: text[0] not in "~$"),
+    "checkpoint_dir": _TEXTS.filter(lambda text: text[0] not in "~$" and "\0" not in text),
     "resume_from": _TEXTS,
     "merge_with": _TEXTS,
     "expert_config.search": st.integers(0, 900).map("samples={},opponent=unknown".format),
@@ -211,6 +211,17 @@ def test_every_key_that_holds_text_is_among_those_of_the_last_test():
 @pytest.mark.parametrize("name", ["a<b>", "[bold]", "%s", "a$b_$", "_first", "x&y", "é", "a'b"])
 def test_a_run_may_have_any_plain_name(load, name):
     assert load("", f"experiment_name={name}").run_dir == Path("checkpoints", name)
+
+
+def test_the_folder_of_a_run_may_be_in_the_home_folder(load, refusal, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = load("checkpoint_dir: ~/me@lab/run")
+    assert config.run_dir == tmp_path / "me@lab" / "run"
+    # A run may be moved to another home.
+    assert config_to_dict(config)["checkpoint_dir"] == "~/me@lab/run"
+    message = refusal("", "checkpoint_dir=~nobody-here/run")
+    assert "checkpoint_dir ~nobody-here/run: there is no user nobody-here" in message
+    assert "$HOME is taken literally" in refusal("checkpoint_dir: $HOME/run")
 
 
 def test_null_in_an_override_is_no_text_where_the_key_may_be_null(load):

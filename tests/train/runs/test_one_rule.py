@@ -1,5 +1,6 @@
 """Every command and key that takes RUN resolves it by the same rule."""
 
+import re
 from pathlib import Path
 
 import jax
@@ -13,7 +14,7 @@ import train.checkpoints
 import train.jobs.__main__
 from bb_jax import NetworkConfig, build_network, save_policy
 from bb_jax.errors import UserError
-from tests.train.running import write_config
+from tests.train.running import REPOSITORY, write_config
 from train.config import load_config
 from train.runs.start import find_new_run
 
@@ -54,6 +55,18 @@ COMMANDS = {
 }
 
 
+WITH_STEP = [
+    "eval.main",
+    "eval.main --against",
+    "eval.main --opponents",
+    "eval.tournament",
+    "train.checkpoints pack",
+    "resume_from",
+    "fixed_opponents",
+    "expert_config.teacher",
+]
+
+
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
     path = tmp_path_factory.mktemp("policy") / "1.policy"
@@ -73,15 +86,57 @@ def both_places(tmp_path, monkeypatch, policy):
         (folder / "000001.policy").write_bytes(policy.read_bytes())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_name_is_a_run_in_checkpoints_and_a_path_is_itself(both_places, capsys, command):
-    def said(run):
+@pytest.fixture
+def said(both_places, capsys):
+    def said(command, run):
         try:
             COMMANDS[command](run)
         except (UserError, SystemExit) as error:
             print(error)
         return capsys.readouterr()
 
-    assert said("mine").err.count("note: mine is checkpoints/mine, not ./mine\n") == 1
-    assert "note: mine" not in said("./mine").err
-    assert "there is no run nobody" in "".join(said("nobody"))
+    return said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_name_is_a_run_in_checkpoints_and_a_path_is_itself(said, command):
+    assert said(command, "mine").err.count("note: mine is checkpoints/mine, not ./mine\n") == 1
+    assert "note: mine" not in said(command, "./mine").err
+    assert "there is no run nobody" in "".join(said(command, "nobody"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_tilde_is_the_home_folder_and_a_variable_is_nothing(said, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for run, sentence in {
+        "~/me@lab/young": f"there is no run ~/me@lab/young: {tmp_path}/me@lab/young is no folder",
+        "~nobody-here/mine": "there is no user nobody-here",
+        "$HOME/mine": "$HOME is taken literally",
+    }.items():
+        assert sentence in "".join(said(command, run))
+
+
+@pytest.mark.parametrize("command", WITH_STEP)
+def test_only_a_final_number_is_a_step(said, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").rename(tmp_path / "mine@home")
+    (tmp_path / "me@lab").mkdir()
+    (tmp_path / "mine@home").rename(tmp_path / "me@lab" / "mine@home")
+    for run in (f"{tmp_path}/me@lab/mine@home", "~/me@lab/mine@home"):
+        missing = "".join(said(command, f"{run}@7"))
+        assert f"run {run} has no " in missing
+        assert "policy of step 7" in missing or "checkpoints" in missing
+        assert "there is no run" not in "".join(said(command, run))
+
+
+def test_a_run_to_merge_with_is_found_by_the_same_rule(monkeypatch, tmp_path):
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "me@lab" / "mine" / "steps").mkdir(parents=True)
+    for run, sentence in {
+        "~/me@lab/mine@7": "run ~/me@lab/mine has no checkpoints",
+        "~/me@lab/young": f"{tmp_path}/me@lab/young is no folder",
+        "mine@lab": "there is no run mine@lab",
+    }.items():
+        with pytest.raises(UserError, match=re.escape(sentence)):
+            find_new_run(load_config("configs/champion.yaml", [f"merge_with={run}"]))

@@ -1,6 +1,5 @@
 """A teacher plays as the expert in the place of the network that learns."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -129,8 +128,8 @@ def test_a_step_to_the_champion_starts_with_what_comes_with_the_repository(tmp_p
         "final_eval_games": 2,
         "async_num_workers": 1,
         "device": "cpu",
-        "checkpoint_dir": str(tmp_path / "run"),
+        "checkpoint_dir": tmp_path / "run",
     }
-    result = train(path, *(f"--set={key}={json.dumps(value)}" for key, value in small.items()))
+    result = train(path, *(f"--set={key}={value}" for key, value in small.items()))
     assert result.returncode == 0, result.stderr
     assert [row["iteration"] for row in metrics(tmp_path)] == [begun + 1]
