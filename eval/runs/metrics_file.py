@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,16 +136,21 @@ def _parse(line: bytes) -> Row | None:
         return None
     if not isinstance(row, dict) or not is_count(row.get("iteration")):
         return None
-    return row if all(map(_is_value, row.values())) else None
+    return row if _are_values(row.values()) else None
 
 
-def _is_value(value: object) -> bool:
-    if value is None or isinstance(value, str):
-        return True
+def _are_values(values: Iterable[object]) -> bool:
     try:
-        return isinstance(value, int | float) and math.isfinite(value)
+        for value in values:
+            if isinstance(value, float | int):
+                if not math.isfinite(value):
+                    return False
+            elif value is not None and not isinstance(value, str):
+                return False
     except OverflowError:
+        # An integer beyond every float.
         return False
+    return True
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
