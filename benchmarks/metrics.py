@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.command_line import Parser, run_command
-from eval.console import show
+from eval.console import note, show
 from eval.runs.layout import METRICS
 from train.runs.metrics import MetricsWriter
 from train.runs.rows import RowsFile
@@ -37,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for rows in map(int, options.rows.split(",")):
             seconds = seconds_to_open(rows)
             each = 1e6 * seconds / rows
-            show(
-                f"{rows:>7,} rows of {KEYS} keys: {seconds:6.3f} s of one core, {each:4.0f} us a row"
-            )
+            show(f"{rows:>7,} rows of {KEYS} keys: {seconds:6.3f} s CPU, {each:4.0f} us a row")
         return 0
 
     return run_command(command)
@@ -49,7 +47,7 @@ def seconds_to_open(rows: int) -> float:
     """The shortest CPU time to open the metrics of a run with so many iterations."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = RowsFile(folder / METRICS, show)
+        file = RowsFile(folder / METRICS, note)
         for iteration in range(1, rows + 1):
             values = {f"train/metric_{key:02d}": key / iteration for key in range(KEYS - 1)}
             file.append({"iteration": iteration, **values})

@@ -56,7 +56,8 @@ JOB_LOCK = ".job.lock"
 
 POLICY_SUFFIX = ".policy"
 
-_POLICY_FILE = re.compile(rf"(\d+){re.escape(POLICY_SUFFIX)}")
+_STEP_FOLDER = re.compile(r"0|[1-9][0-9]*")
+_POLICY_FILE = re.compile(rf"([0-9]+){re.escape(POLICY_SUFFIX)}")
 
 
 def is_run(folder: Path) -> bool:
@@ -88,10 +89,26 @@ def packed_states(run: Path) -> dict[int, Path]:
 
 def saved_steps(run: Path) -> list[int]:
     """The steps of a run's complete training states, ascending."""
-    folder = run / STEPS
-    if not folder.is_dir():
-        return []
-    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
+    return sorted(step for step, path in step_folders(run / STEPS).items() if _holds_anything(path))
+
+
+def empty_steps(folder: Path) -> dict[int, Path]:
+    """The folders in a folder of training states that have a step's name and hold nothing.
+
+    What a file manager leaves there, such as `.DS_Store`, counts as nothing.
+    """
+    found = step_folders(folder)
+    return {step: path for step, path in found.items() if not _holds_anything(path)}
+
+
+def step_folders(folder: Path) -> dict[int, Path]:
+    """The folders named as steps in a folder of training states, by step."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return {int(e.name): e for e in entries if _STEP_FOLDER.fullmatch(e.name) and e.is_dir()}
+
+
+def _holds_anything(folder: Path) -> bool:
+    return any(not entry.name.startswith(".") for entry in folder.iterdir())
 
 
 def is_shipped(run: Path) -> bool:

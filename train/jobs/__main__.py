@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from eval.command_line import Parser, path_argument, run_command
 from eval.console import show
-from eval.runs.layout import RUNS_ROOT
+from eval.runs.layout import RUNS_ROOT, is_run
 from eval.runs.references import find_run
 from train.jobs.control import JobRequest, resume, start, stop
 from train.jobs.record import JobError
@@ -163,7 +163,7 @@ def _status(options: argparse.Namespace) -> None:
         show(describe(run, job_status(run)))
         return
     shown = []
-    for run in sorted(RUNS_ROOT.iterdir()) if RUNS_ROOT.is_dir() else []:
+    for run in sorted(filter(is_run, RUNS_ROOT.glob("*"))):
         try:
             status = job_status(run)
         except JobError as error:

@@ -98,8 +98,10 @@ class RunFolder:
           CheckpointError: the file system refuses.
         """
         with named_errors(self.exploiter, "clear", CheckpointError):
-            for session in self.exploiter.iterdir() if self.exploiter.is_dir() else ():
-                if not session.name.isdigit() or int(session.name) not in iterations:
+            # What else lies there, such as a file manager's, stays.
+            for session in self.exploiter.glob("[0-9]*"):
+                named = session.name.isdecimal() and session.is_dir()
+                if named and int(session.name) not in iterations:
                     shutil.rmtree(session)
 
     def drop_policies_except(self, steps: list[int]) -> None:

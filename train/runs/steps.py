@@ -20,6 +20,7 @@ from orbax.checkpoint.options import MultiprocessingOptions
 
 from bb_jax.arrays import flat_arrays
 from bb_jax.errors import CheckpointError, one_line
+from eval.runs.layout import empty_steps
 
 _LOG = logging.getLogger("train")
 _METRIC = "mean_win_rate"
@@ -64,6 +65,8 @@ class TrainingSteps:
             options = _options(keep, keep_best)
             if keep is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
+                _remove_empty_steps(self._folder)
+            self._empty = empty_steps(self._folder)
             if options.best_fn is not None:
                 _drop_damaged_win_rates(folder)
             self._manager = ocp.CheckpointManager(
@@ -82,7 +85,7 @@ class TrainingSteps:
     @property
     def steps(self) -> list[int]:
         """The complete steps, ascending."""
-        return sorted(self._manager.all_steps())
+        return sorted(set(self._manager.all_steps()) - self._empty.keys())
 
     @property
     def newest(self) -> int:
@@ -228,6 +231,13 @@ def _drop_damaged_win_rates(folder: Path) -> None:
         except (OSError, ValueError, KeyError, TypeError):
             _LOG.warning("the win rate of checkpoint %s cannot be read", item.parent.name)
             shutil.rmtree(item, ignore_errors=True)
+
+
+def _remove_empty_steps(folder: Path) -> None:
+    """Makes room for steps to be saved; orbax would take an empty folder for the newest state."""
+    for step, path in empty_steps(folder).items():
+        _LOG.warning("checkpoint %d held nothing, and is removed", step)
+        shutil.rmtree(path)
 
 
 def _checksum(arrays: dict[str, Any]) -> int:

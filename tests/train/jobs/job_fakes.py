@@ -52,7 +52,7 @@ while not stopped and mode != "finish":
     with open(run / "training_metrics.jsonl", "w" if iteration == 1 else "a") as metrics:
         print(json.dumps(row), file=metrics)
     time.sleep(0.05)
-(run / "steps" / str(iteration)).mkdir(parents=True, exist_ok=True)
+(run / "steps" / str(iteration) / "host").mkdir(parents=True, exist_ok=True)
 if mode == "finish":
     table = {"iteration": config.total_iterations}
     (run / "final_evaluation.json").write_text(json.dumps(table))

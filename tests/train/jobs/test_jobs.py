@@ -39,6 +39,15 @@ def refused(done, *words):
     return True
 
 
+def test_strays_beside_the_runs_are_no_jobs(jobs):
+    runs = jobs.folder / "checkpoints"
+    runs.mkdir()
+    (runs / ".DS_Store").write_bytes(b"\0")
+    (runs / "mine").mkdir()
+    assert jobs("status").stdout == "No run in checkpoints is running.\n"
+    assert jobs("list").stdout == "There are no runs in checkpoints.\n"
+
+
 def test_a_job_is_started_shown_stopped_and_resumed(jobs):
     started = jobs.start()
     assert started.returncode == 0, started.stderr

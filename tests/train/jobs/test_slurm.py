@@ -108,7 +108,7 @@ def test_the_time_limit_saves_and_puts_the_job_into_the_queue_again(jobs, slurm)
 
 
 def test_a_step_to_resume_from_holds_for_the_first_start_alone(jobs, slurm):
-    (jobs.run / "steps" / "5").mkdir(parents=True)
+    (jobs.run / "steps" / "5" / "host").mkdir(parents=True)
     (jobs.run / "config.json").write_text("{}")
     submit(jobs)
     slurm.say("CANCELLED")

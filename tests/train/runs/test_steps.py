@@ -1,9 +1,12 @@
 """Steps on disk: kept, restored exactly, and never taken for whole where they are damaged."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from bb_jax.errors import CheckpointError
+from eval.runs.layout import saved_steps
 from tests.train.processes import tree
 from train.runs.folder import RunFolder
 from train.runs.steps import SavedState, TrainingSteps
@@ -61,7 +64,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path):
     assert save_steps(tmp_path, {1: 0.2, 2: 0.9, 3: 0.3, 4: None, 5: 0.1, 6: None}) == [2, 5, 6]
 
 
-@pytest.mark.parametrize("damage", ["host", "arrays", "metadata", "bit", "nothing left"])
+@pytest.mark.parametrize("damage", ["host", "arrays", "metadata", "bit"])
 def test_a_damaged_step_is_named_with_the_others(steps, damage):
     newest = steps / "3"
     data = [path for path in newest.rglob("d/*") if path.stat().st_size > 4000]
@@ -71,13 +74,10 @@ def test_a_damaged_step_is_named_with_the_others(steps, damage):
         data[0].write_bytes(data[0].read_bytes()[:1000])
     elif damage == "metadata":
         (newest / "arrays" / "_METADATA").write_bytes(b"")
-    elif damage == "bit":
+    else:
         content = bytearray(data[0].read_bytes())
         content[len(content) // 2] ^= 1
         data[0].write_bytes(content)
-    else:
-        for path in sorted(newest.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
     with pytest.raises(CheckpointError, match=r"checkpoint 3 in .* is damaged .*: 2$") as caught:
         restore(steps, 3)
     assert "\n" not in str(caught.value)
@@ -88,6 +88,35 @@ def test_a_step_with_a_damaged_win_rate_is_whole_but_never_the_best(steps):
     (steps / "3" / "metrics" / "metrics").write_bytes(b"")
     assert restore(steps, 3).host == state(3).host
     assert save_steps(steps, {4: 0.1, 5: 0.2}) == [2, 4, 5]
+
+
+@pytest.mark.parametrize("inside", [(), (".DS_Store",)], ids=["empty", "a file manager's file"])
+@pytest.mark.parametrize("step", [3, 7])
+def test_an_empty_step_is_none(steps, step, inside):
+    path = steps / str(step)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    for name in inside:
+        (path / name).write_bytes(b"\0")
+    whole = [2, 3] if step == 7 else [2]
+    assert saved_steps(steps.parent) == whole
+    reader = TrainingSteps(steps, keep=None)
+    assert reader.steps == whole and path.is_dir()
+    reader.close()
+    assert save_steps(steps, {step: 0.1, step + 1: 0.1})[-2:] == [step, step + 1]
+    assert restore(steps, step).host == state(step).host
+
+
+def test_what_is_no_step_is_left_alone(steps):
+    for name in (".DS_Store", "notes", "\u00b2", "2/.DS_Store", "2/metrics/.DS_Store"):
+        (steps / name).write_bytes(b"\0")
+    for name in ("3 copy", "0003"):
+        shutil.copytree(steps / "3", steps / name)
+    (steps / "mine").mkdir()
+    assert saved_steps(steps.parent) == [2, 3]
+    assert save_steps(steps, {4: 0.1, 5: 0.2}) == [2, 4, 5]
+    names = {path.name for path in steps.iterdir()}
+    assert names >= {".DS_Store", "notes", "\u00b2", "3 copy", "0003", "mine"}
 
 
 def test_reading_somebody_else_s_steps_writes_nothing(steps):
@@ -120,7 +149,10 @@ def test_steps_after_the_one_gone_on_from_are_removed_even_where_damaged(steps):
 
 def test_exploiters_of_other_iterations_are_removed(tmp_path):
     folder = RunFolder(tmp_path)
-    for name in ("000004", "000008", "000012", "junk"):
+    for name in ("000004", "000008", "000012", "mine"):
         (folder.exploiter / name).mkdir(parents=True)
+    (folder.exploiter / ".DS_Store").write_bytes(b"\0")
+    (folder.exploiter / "7").write_text("")
     folder.drop_exploiters_except(range(9))
-    assert sorted(path.name for path in folder.exploiter.iterdir()) == ["000004", "000008"]
+    left = [".DS_Store", "000004", "000008", "7", "mine"]
+    assert sorted(path.name for path in folder.exploiter.iterdir()) == left
