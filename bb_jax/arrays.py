@@ -52,5 +52,10 @@ def flat_arrays(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: leaf for name, leaf in flat.items() if leaf is not None}
 
 
+def all_finite(tree: Any) -> bool:
+    """Whether a tree of host arrays holds neither infinities nor NaN."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
+
+
 def _kind(leaf: Any) -> str:
     return f"{np.dtype(leaf.dtype).name}{list(leaf.shape)}"

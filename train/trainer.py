@@ -25,7 +25,7 @@ same games and updates.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -45,8 +45,10 @@ from train.exploit import ExploitPatch
 from train.game_player import GamePlayer, Games
 from train.games.generator import Generator
 from train.games.pool import make_opponent_pool
+from train.games.rollout import Rollout
 from train.hosts.base import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals, Task
+from train.learning.divergence import DivergedError, why_diverged
 from train.learning.learner import Learner
 from train.metric_rows import Row, evaluation_row, gather_games, learning_row, time_row
 from train.runs.metrics import Metrics
@@ -127,6 +129,7 @@ class Trainer:
           GenerationError: games cannot be generated.
           MetricsError: metrics cannot be written.
           CheckpointError: a checkpoint cannot be written.
+          DivergedError: an update has diverged. Its state is not saved.
         """
         try:
             while self.state.iteration < self._config.total_iterations:
@@ -139,11 +142,13 @@ class Trainer:
         except Exception as error:
             # The error may be a full disk.
             with suppress(MetricsError):
-                if isinstance(error, HostError):
+                if isinstance(error, HostError | DivergedError):
                     self._metrics.log.error("stopped: %s", error)
                 elif not isinstance(error, Interrupted):
                     self._metrics.log.exception("stopped by an error")
-            if self.state.iteration > self.state.start_iteration:
+            # Of a run that diverged, only checkpoints from before are sure to be sound.
+            diverged = isinstance(error, DivergedError)
+            if self.state.iteration > self.state.start_iteration and not diverged:
                 self._save(None)
                 self._store.wait()
             raise
@@ -196,6 +201,7 @@ class Trainer:
         arrays = self._learner.arrays_of(self._learner_state)
         if next_source is not None:
             arrays["acting"] = self._arrays["learner"]["params"]
+        self._check_update(iteration, rollout, arrays["learner"]["params"], measured)
         learned = time.perf_counter()
 
         # Evaluation, which updates the pool's weights.
@@ -231,6 +237,21 @@ class Trainer:
         self._arrays, self.state, self._results = arrays, state, results
         if row["checkpoint"] is not None:
             self._save(row.get(MEAN_WIN_RATE))
+
+    def _check_update(
+        self, iteration: int, rollout: Rollout, params: Any, measured: Mapping[str, float]
+    ) -> None:
+        """Raises DivergedError where the network after an update is of no use any more."""
+        finite = all(self._hosts.gather(self._learner.outputs_are_finite(params, rollout)))
+        reason = why_diverged(measured, finite)
+        if reason is not None:
+            section = "ppo_config" if self._config.algorithm == "ppo" else "expert_config"
+            raise DivergedError(
+                f"iteration {iteration} diverged: {reason}; nothing of it is saved, and the same "
+                f"command goes on from the newest checkpoint: try --set {section}.learning_rate=X "
+                f"with X below {self._config.learning_rate:g}, a smaller {section}.max_grad_norm, "
+                "or an earlier checkpoint with --resume STEP"
+            )
 
     def _state_after(
         self, row: Row, results: list[MatchResult], next_source: GameSource | None

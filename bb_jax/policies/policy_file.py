@@ -16,6 +16,7 @@ import flax.serialization
 import jax
 import numpy as np
 
+from bb_jax.arrays import all_finite
 from bb_jax.config import NetworkConfig
 from bb_jax.errors import CheckpointError
 from bb_jax.files import named_errors, write_whole
@@ -124,8 +125,8 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
         not part of an architecture, since they do not change the parameters.
 
     Raises:
-      CheckpointError: the file is missing, torn, of another format or version, or of another
-        architecture, whose differing fields are named.
+      CheckpointError: the file is missing, torn, of another format or version, of another
+        architecture, whose differing fields are named, or its parameters are not finite.
     """
     path = Path(path)
     content = read_content(path)
@@ -149,7 +150,16 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
     _check_params(path, network, params)
     if policy_hash(params) != stored_hash:
         raise CheckpointError(f"{path} is damaged: its parameters do not match their hash")
+    check_finite(path, params)
     return Policy(network, params, config, content["scoring"], metadata)
+
+
+def check_finite(path: Path, params: Params) -> None:
+    """Raises CheckpointError if a parameter of a file is infinite or NaN."""
+    if not all_finite(params):
+        raise CheckpointError(
+            f"{path} cannot play: its training diverged, and its parameters are not finite numbers"
+        )
 
 
 def read_content(path: Path) -> Any:

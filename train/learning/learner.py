@@ -19,9 +19,12 @@ from bb_jax import (
     init_state,
     make_policy_step,
 )
-from bb_jax.arrays import from_arrays, to_arrays
+from bb_jax.arrays import all_finite, from_arrays, to_arrays
 from bb_jax.batches import in_batches, pad_rows
 from bb_jax.devices import devices_of_all_hosts
+from bb_jax.errors import CheckpointError
+from bb_sim import OBSERVATION_SIZE
+from bb_sim.rules.engine import NUM_PLIES
 from train.games.deciders import NetworkDecider, SamplingSettings
 from train.games.plan import GamePlan
 from train.games.rollout import Rollout
@@ -108,10 +111,12 @@ class Learner(ABC):
           what: the name of the state in error messages.
 
         Raises:
-          CheckpointError: the state belongs to another architecture.
+          CheckpointError: the state belongs to another architecture, or has diverged.
         """
         # The update donates the state, and a CPU device may use host memory: so this is a copy.
         state = from_arrays(self._template, arrays["learner"], what)
+        if not all_finite(state.params):
+            raise CheckpointError(f"{what} has parameters that are not finite numbers")
         return jax.device_put(jax.tree.map(np.array, state), self._learning_placement)
 
     def fresh_arrays(self, params: Any) -> dict[str, Any]:
@@ -153,6 +158,22 @@ class Learner(ABC):
             return in_batches(best_actions, [observations], [_EVALUATION_BATCH], actions)
 
         return act
+
+    def outputs_are_finite(self, params: Any, rollout: Rollout) -> bool:
+        """Whether a network's policy is finite for decisions of a rollout.
+
+        Args:
+          params: the network's parameters.
+          rollout: its first decisions are looked at, one batch of an evaluation.
+        """
+        games = rollout.observations[:_EVALUATION_BATCH]
+        rows = np.zeros((_EVALUATION_BATCH, OBSERVATION_SIZE), np.uint8)
+        rows[: len(games)] = games[:, 0]
+        packed = self._policy_step(
+            self._place(params), rows, np.zeros(2, np.uint32), 1.0, NUM_PLIES
+        )
+        log_probs = jax.device_get(packed)[1].view(np.float32)
+        return bool(np.isfinite(log_probs).all())
 
     def _fresh_state(self, seed: int) -> LearnerState:
         return init_state(self._network, seed)

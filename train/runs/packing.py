@@ -22,7 +22,12 @@ import numpy as np
 from bb_jax import NetworkConfig
 from bb_jax.errors import CheckpointError
 from bb_jax.policies.packed_state import PACKED_FORMAT, is_packed
-from bb_jax.policies.policy_file import policy_content, read_content, write_content
+from bb_jax.policies.policy_file import (
+    check_finite,
+    policy_content,
+    read_content,
+    write_content,
+)
 from train.runs.steps import SavedState
 
 MOMENT_DTYPES = ("bfloat16", "float32")
@@ -61,13 +66,15 @@ def unpack_state(path: Path) -> tuple[SavedState, dict[str, Any]]:
     """Reads what `pack_state` wrote: the state, with moments in float32, and the metadata.
 
     Raises:
-      CheckpointError: the file is missing, damaged, or a policy without a training state.
+      CheckpointError: the file is missing, damaged, or a policy without a training state, or its
+        parameters are not finite.
     """
     content = read_content(path)
     if not is_packed(path):
         raise CheckpointError(f"{path} holds a policy alone, and no training state to start from")
     if content.pop("checksum", None) != _checksum(content):
         raise CheckpointError(f"{path} is damaged: it does not have its checksum")
+    check_finite(path, content["params"])
     training = flax.serialization.msgpack_restore(content["training"])
     learner = {
         "params": content["params"],
