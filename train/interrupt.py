@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Ctrl-C, a request to end, and the end of the terminal.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds that a signal may go unnoticed.
 _POLL_SECONDS = 0.1
 
@@ -35,7 +37,11 @@ class Interrupted(Exception):
 
 
 class StopSignals:
-    """Notes SIGINT and SIGTERM while entered; a second signal ends the process at once."""
+    """Notes the signals that stop a run while entered; a second signal ends the process at once.
+
+    A closing terminal often sends SIGHUP twice, or after Ctrl-C: as a second signal it is ignored.
+    A SIGHUP that was ignored before, as under `nohup`, stays ignored.
+    """
 
     def __init__(self) -> None:
         #: The signal that came, if any.
@@ -44,7 +50,9 @@ class StopSignals:
         self._watch: Callable[[], None] | None = None
 
     def __enter__(self) -> StopSignals:
-        for number in _SIGNALS:
+        for number in STOP_SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue
             self._previous[number] = signal.signal(number, self._note)
         return self
 
@@ -53,9 +61,10 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is None:
+            self.received = number
+        elif number != signal.SIGHUP:
             os._exit(128 + number)
-        self.received = number
 
     def watch(self, watch: Callable[[], None]) -> None:
         """Adds a function that `check` calls too; it raises whatever else ends the run."""
@@ -72,6 +81,19 @@ class StopSignals:
             self._watch()
         if self.received is not None:
             raise Interrupted(self.received)
+
+
+@contextmanager
+def stop_signals_blocked() -> Iterator[None]:
+    """Blocks the stop signals in processes started meanwhile, and delays them in this one.
+
+    A terminal sends them to all processes, and a helper must not end before the run.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Task(Generic[T]):

@@ -206,6 +206,29 @@ def test_a_signal_while_the_first_iteration_compiles(tmp_path):
     assert not training.rows
 
 
+def test_a_terminal_that_closes_stops_the_run_and_leaves_nothing(tmp_path):
+    with Training(write_config(tmp_path, **LONG)) as training:
+        training.wait_for_row(1)
+        blocks = training.shared_memory()
+        # The shell and the terminal send it, to all processes.
+        training.interrupt_everything(signal.SIGHUP)
+        training.interrupt_everything(signal.SIGHUP)
+        code, errors = training.end(promised(20))
+        assert (code, errors) == (129, "stopped by SIGHUP; the same command goes on from here\n")
+        assert blocks and not any(block.exists() for block in blocks)
+    assert steps_in(tmp_path) == [training.rows[-1]["iteration"]]
+
+
+def test_a_run_under_nohup_goes_on_when_its_terminal_closes(tmp_path):
+    ignored = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    with Training(write_config(tmp_path, **LONG), **ignored) as training:
+        training.wait_for_row(1)
+        training.interrupt_everything(signal.SIGHUP)
+        training.wait_for_row(len(training.rows) + 2)
+        training.process.send_signal(signal.SIGTERM)
+        assert training.end(promised(20))[0] == 143
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.05, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from train.interrupt import stop_signals_blocked
+
 # Every array starts on its own cache line, so that two processes never write to the same line.
 _ALIGNMENT = 64
 
@@ -52,7 +54,9 @@ class SharedArrays:
             arrays[name] = (size, tuple(shape), dtype.str)
             length = int(np.prod(shape)) * dtype.itemsize
             size += -(-length // _ALIGNMENT) * _ALIGNMENT
-        memory = shared_memory.SharedMemory(create=True, size=max(size, 1))
+        # The first block starts Python's tracker, which would end at a SIGHUP and lose the block.
+        with stop_signals_blocked():
+            memory = shared_memory.SharedMemory(create=True, size=max(size, 1))
         try:
             _reserve(memory)
         except OSError as error:

@@ -22,6 +22,7 @@ from bb_sim import State
 from bb_sim.arena import EXTERNAL, NO_ACTION, Arena, RolloutBuffer
 from eval.matches.agents import Agent, load_agent, select_action_id
 from train.games.shared_arrays import SharedArrays, SharedLayout
+from train.interrupt import STOP_SIGNALS
 
 # External policies with this index or a higher one are Python agents, which run in the worker.
 FIRST_PYTHON_AGENT = 128
@@ -146,9 +147,9 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
       path: the main process's `sys.path`, so that the worker finds the same Python agents.
       spec: the worker's specification.
     """
-    # The main process decides when a run ends, but a terminal's Ctrl-C reaches all processes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # The main process decides when a run ends, but a terminal's signals reach all processes.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     sys.path[:] = path
     try:
         shared = SharedArrays.attach(spec.layout)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import signal
 import sys
 import threading
 import time
@@ -27,6 +26,7 @@ from train.games.worker import (
     WorkerSpec,
     run_worker,
 )
+from train.interrupt import stop_signals_blocked
 
 _LOG = logging.getLogger("train")
 # A worker that is silent for this long counts as dead. A step takes milliseconds, and a worker
@@ -69,13 +69,9 @@ class WorkerPool:
         process = self._context.Process(
             target=run_worker, args=(theirs, list(sys.path), self._spec), daemon=True
         )
-        # The worker inherits the mask: a terminal's Ctrl-C reaches all processes, and must not kill
-        # the worker before it ignores the signal.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        try:
+        # The worker ignores the signals itself, but only once it has started.
+        with stop_signals_blocked():
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return _Worker(process, ours)
 

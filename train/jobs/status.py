@@ -18,7 +18,7 @@ from train.jobs.process import ProcessIdentity, boot_id, process_with_open_file
 from train.jobs.record import JobError, JobRecord, read_record
 
 # Exit codes of a training that was told to stop.
-_STOPPED_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+_STOPPED_CODES = tuple(128 + number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 # The bytes at the end of a log that are searched for its last message.
 _LOG_END = 16384
 _SUPERVISOR_LINE = r"\[\d{4}-\d\d-\d\dT[\d:+]+\] "
