@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and JSON objects in them."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -28,7 +29,21 @@ def named_errors(
     try:
         yield
     except OSError as error:
-        raise kind(f"cannot {verb} {path}: {error.strerror or error}") from error
+        raise kind(f"cannot {verb} {path}: {_reason(path, error)}") from error
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """What the operating system means by an error, where its own words mislead."""
+    if error.errno == errno.ENAMETOOLONG:
+        longest = max(path.parts, key=lambda part: len(os.fsencode(part)), default="")
+        return f"a name of {len(os.fsencode(longest))} bytes is too long for the file system"
+    if error.errno in (errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+        for part in (*reversed(path.parents), path):
+            if os.path.islink(part) and not os.path.exists(part):
+                return f"{part} is a symbolic link to {os.readlink(part)}, where nothing is"
+            if os.path.isfile(part) and (part != path or error.errno == errno.EEXIST):
+                return f"{part} is a file, not a folder"
+    return error.strerror or str(error)
 
 
 def write_whole(

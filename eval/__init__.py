@@ -3,6 +3,10 @@
 Wings, each of which imports only those before it: `runs` knows the files in a run's folder,
 `matches` plays, `statistics` compares and rates, `report` draws a run's curves. `pictures` draws
 the documentation's positions. The modules beside the wings are commands (`eval.main`,
-`eval.tournament`, `eval.backfill`) and what they share: parsers, printing and tables. Nothing is
-imported here: worker processes import `eval.matches.agents` and must not load JAX.
+`eval.tournament`, `eval.backfill`) and what they share: parsers, printing and tables. Nothing
+heavy is imported here: worker processes import `eval.matches.agents` and must not load JAX.
 """
+
+from eval.interrupts import guard_imports
+
+guard_imports()

@@ -7,13 +7,12 @@ parameters. Results are stored as they come in, so the same command resumes a st
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bb_jax.errors import EvaluationError, UserError
 from bb_sim import OPPONENTS
-from eval.command_line import Parser, check_seed, run_command, start_jax
+from eval.command_line import Parser, check_seed, run_command, run_program, start_jax
 from eval.console import games_bar, note, show
 from eval.matches.match import check_games
 from eval.matches.players import NamedPlayer, network_player
@@ -134,4 +133,4 @@ def _is_wanted(entry: Entry | None, policy_hash: str, games: int, again: bool) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -15,10 +18,10 @@ from bb_jax.config import DEVICES
 from bb_jax.devices import select_devices
 from bb_jax.errors import EvaluationError, UserError
 from bb_jax.paths import expand_home
-from eval.console import complain
+from eval.console import ForgivingOutput, complain
+from eval.interrupts import EXIT_INTERRUPTED, interruptible
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 DEFAULT_GAMES = 2000
 
 
@@ -64,13 +67,32 @@ def path_argument(text: str) -> Path:
 def run_command(command: Callable[[], int]) -> int:
     """Runs a command and returns its exit code: its own, 2 for bad input, 130 for Ctrl-C."""
     try:
-        return command()
+        with interruptible():
+            return command()
     except KeyboardInterrupt:
         complain("interrupted")
         return EXIT_INTERRUPTED
     except UserError as error:
         complain(error)
         return EXIT_BAD_INPUT
+
+
+def run_program(main: Callable[[], int]) -> NoReturn:
+    """Ends the process with the exit code of its main function.
+
+    The interpreter would wait for ever for a thread that a Python agent has left running.
+    """
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    others = [thread for thread in threading.enumerate() if not thread.daemon]
+    if others == [threading.main_thread()]:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        ForgivingOutput(stream).flush()
+    os._exit(code)
 
 
 def check_seed(seed: int) -> None:

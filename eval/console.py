@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from eval.interrupts import check_interrupted
+
 if TYPE_CHECKING:
     from eval.matches.match import OnProgress
 
@@ -82,10 +84,13 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def games_bar() -> Iterator[OnProgress | None]:
-    """Shows a bar on standard error while games are played, if that is a terminal."""
+def games_bar() -> Iterator[OnProgress]:
+    """Shows a bar on standard error while games are played, if that is a terminal.
+
+    What it gives is to be called between forward passes; it raises KeyboardInterrupt after Ctrl-C.
+    """
     if not sys.stderr.isatty():
-        yield None
+        yield lambda done, total: check_interrupted()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -94,7 +99,12 @@ def games_bar() -> Iterator[OnProgress | None]:
     columns = (BarColumn(), MofNCompleteColumn(), "games", TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+        def on_progress(done: int, total: int) -> None:
+            check_interrupted()
+            progress.update(task, completed=done, total=total)
+
+        yield on_progress
 
 
 def _silence(stream: TextIO) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bb_jax.errors import EvaluationError
 from bb_jax.search.config import SearchConfig, parse_search
-from eval.command_line import Parser, run_command, start_jax
+from eval.command_line import Parser, run_command, run_program, start_jax
 from eval.console import show
 from eval.match_command import MatchCommand, add_match_options, check_match_options
 from eval.matches.match import MatchResult
@@ -228,4 +228,4 @@ def _swap_effect(evaluated: Sequence[_Evaluated]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

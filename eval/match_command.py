@@ -85,7 +85,7 @@ class MatchCommand:
         return 0 if self.partial is None else self.partial.games_found
 
     @contextmanager
-    def playing(self) -> Iterator[OnProgress | None]:
+    def playing(self) -> Iterator[OnProgress]:
         """Shows a bar and takes the time while games are played."""
         begun = time.perf_counter()
         with games_bar() as on_progress:

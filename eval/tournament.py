@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from bb_jax.errors import EvaluationError
 from bb_jax.files import write_json
 from bb_sim import SCORINGS
-from eval.command_line import Parser, run_command, start_jax
+from eval.command_line import Parser, run_command, run_program, start_jax
 from eval.console import show
 from eval.match_command import MatchCommand, add_match_options, check_match_options
 from eval.matches.match import MatchResult, OnProgress
@@ -185,4 +185,4 @@ def render(ratings: Ratings, results: Sequence[MatchResult], games: int, scoring
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

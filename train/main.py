@@ -20,8 +20,10 @@ _LOSS_SECONDS = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code (128 + number after a signal)."""
+    from train.games.main_guard import refuse_in_workers
     from train.interrupt import StopSignals
 
+    refuse_in_workers()
     _replace_closed_outputs()
     options = _parser().parse_args(arguments)
     with StopSignals() as stop:
@@ -154,4 +156,6 @@ def _replace_closed_outputs() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from eval.command_line import run_program
+
+    run_program(main)

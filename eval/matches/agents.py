@@ -42,7 +42,9 @@ def load_agent(specification: str) -> Agent:
         raise EvaluationError(f"agent {specification!r} is not of the form package.module:Class")
     try:
         module = importlib.import_module(match["module"])
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise EvaluationError(
             f"agent {specification}: cannot import {match['module']} ({_describe(error)})"
         ) from error
@@ -53,7 +55,9 @@ def load_agent(specification: str) -> Agent:
         )
     try:
         agent = factory()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise EvaluationError(
             f"agent {specification} cannot be made without arguments ({_describe(error)})"
         ) from error
@@ -72,7 +76,9 @@ def select_action_id(name: str, agent: Agent, state: State) -> int:
     legal = legal_actions(seen)
     try:
         action = agent.select_action(seen, legal)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise EvaluationError(
             f"agent {name} failed in select_action ({_describe(error)})"
         ) from error
@@ -88,8 +94,11 @@ def select_action_id(name: str, agent: Agent, state: State) -> int:
     return action_id(action)
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """An error's kind, text and place in one line."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "without a text"
     return f"{type(error).__name__}: {text}; {frame.filename}, line {frame.lineno}"

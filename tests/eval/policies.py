@@ -1,5 +1,10 @@
 """Simple players that need no network."""
 
+import os
+import signal
+import sys
+import threading
+
 import numpy as np
 
 from bb_sim import NUM_ACTIONS
@@ -76,6 +81,42 @@ class InterruptingAgent(FirstAgent):
         if self.patience is not None and len(self.seen) >= self.patience:
             raise KeyboardInterrupt
         return super().select_action(state, legal_actions)
+
+
+class ExitingAgent:
+    def select_action(self, state, legal_actions):
+        sys.exit(3)
+
+
+class Leave(BaseException):
+    """Neither an error nor an interrupt."""
+
+
+class LeavingAgent:
+    def select_action(self, state, legal_actions):
+        raise Leave
+
+
+class SwallowingAgent(FirstAgent):
+    """Is interrupted once while an object is taken apart, where Python drops the exception."""
+
+    def select_action(self, state, legal_actions):
+        if not self.seen:
+            _Interrupting()
+        return super().select_action(state, legal_actions)
+
+
+class _Interrupting:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class ThreadAgent(FirstAgent):
+    """Leaves a thread behind that never ends."""
+
+    def __init__(self):
+        super().__init__()
+        threading.Thread(target=threading.Event().wait).start()
 
 
 class NeedyAgent:

@@ -74,6 +74,16 @@ class Clairvoyant:
         return legal_actions[-1]
 
 
+class Exiting:
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        sys.exit(3)
+
+
+class Interrupting:
+    def select_action(self, state: State, legal_actions: list[Action]) -> Action:
+        raise KeyboardInterrupt
+
+
 class Broken:
     """Raises an error."""
 

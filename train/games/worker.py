@@ -68,9 +68,13 @@ class _Agents:
           EvaluationError: the agent cannot be created, raises, or chooses an illegal action.
         """
         name = self._names[index]
-        if index not in self._agents:
-            self._agents[index] = load_agent(name)
-        return select_action_id(name, self._agents[index], state)
+        try:
+            if index not in self._agents:
+                self._agents[index] = load_agent(name)
+            return select_action_id(name, self._agents[index], state)
+        except KeyboardInterrupt as error:
+            # Workers ignore Ctrl-C, so it is the agent's own.
+            raise EvaluationError(f"agent {name} raised KeyboardInterrupt") from error
 
 
 class _Group:

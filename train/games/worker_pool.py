@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from bb_jax.errors import UserError
+from train.games.main_guard import UNGUARDED, UNGUARDED_MESSAGE, refuse_in_workers
 from train.games.worker import (
     COMMAND,
     FAILED,
@@ -51,6 +52,7 @@ class WorkerPool:
     """A fixed number of worker processes, each of which owns the groups `index % num_workers`."""
 
     def __init__(self, num_workers: int, spec: WorkerSpec):
+        refuse_in_workers()
         self._spec = spec
         self._context = multiprocessing.get_context("spawn")
         self._busy: dict[int, float] = {}  # group: when its last command went out
@@ -167,6 +169,8 @@ class WorkerPool:
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
+        if worker.process.exitcode == UNGUARDED:
+            raise GenerationError(UNGUARDED_MESSAGE)
         self.replaced += 1
         _LOG.warning(
             "worker %d (process %s) %s with exit code %s; its games are played again",

@@ -122,7 +122,13 @@ def test_workers_that_die_again_and_again_stop_the_run():
 
 
 @pytest.mark.parametrize(
-    ("agent", "message"), [("Broken", "lost its mind"), ("Cheat", "Cheat returned .*not legal")]
+    ("agent", "message"),
+    [
+        ("Broken", "lost its mind"),
+        ("Cheat", "Cheat returned .*not legal"),
+        ("Exiting", "Exiting failed .*SystemExit"),
+        ("Interrupting", "Interrupting raised KeyboardInterrupt"),
+    ],
 )
 def test_an_agent_s_error_is_reported_with_its_traceback(agent, message, caplog):
     name = f"{AGENTS}:{agent}"
