@@ -120,6 +120,11 @@ def show(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 
+def printable(text: str) -> str:
+    """A text for a message, in which characters that are not printable are escaped."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def as_yaml(value: Any) -> str:
     """A value as YAML in one line."""
     try:
@@ -161,7 +166,7 @@ def _sentence(model: type[StrictModel], error: ValidationError, values: Mapping[
         return f"the key {key} is missing"
     if kind == "extra_forbidden":
         return (
-            f"unknown key {key} (value {show(values[key])}); the nearest valid key is "
+            f"unknown key {printable(key)} (value {show(values[key])}); the nearest valid key is "
             f"{nearest(key, model.model_fields)}"
         )
     if kind == "value_error":

@@ -10,9 +10,13 @@ from typing import Any
 
 import yaml
 
+from bb_jax.strict_model import printable
+
 _TAG = "tag:yaml.org,2002:"
 _NULL = re.compile(r"null|Null|NULL|~|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+# Python takes no more of them from a decimal number.
+_MAX_DIGITS = 4000
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
@@ -43,7 +47,7 @@ def parse(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"{where}{error.problem or error.context}") from None
+        raise ValueError(f"{where}{printable(error.problem or error.context or '')}") from None
     except RecursionError:
         raise ValueError("not valid YAML (it is nested too deeply)") from None
     except (yaml.YAMLError, ValueError) as error:
@@ -72,6 +76,8 @@ def _bool(loader: CoreLoader, node: yaml.ScalarNode) -> bool:
 
 def _int(loader: CoreLoader, node: yaml.ScalarNode) -> int:
     text = _scalar(loader, node, _INT, "a whole number")
+    if len(text) > _MAX_DIGITS:
+        raise _error(node, f"a whole number of {len(text)} digits is too long")
     return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
 

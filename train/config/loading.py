@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bb_jax.errors import FileError, UserError
-from bb_jax.strict_model import show, takes_null, takes_text
+from bb_jax.strict_model import printable, show, takes_null, takes_text
 from train.config.core_schema import parse
 from train.config.fields import KEYS, SECTIONS
 from train.config.settings import Config
+
+# Shipped files have a tenth. Reading this much takes about a second.
+_MAX_BYTES = 64_000
 
 
 class ConfigError(UserError):
@@ -65,19 +68,25 @@ def _parse(text: str, origin: str) -> Any:
 
 def _read_mapping(path: Path) -> Mapping[Any, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        text = content.decode()
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such configuration file") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not a text file in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    content = _parse(text, str(path))
-    if content is None:
+    if len(content) > _MAX_BYTES:
+        raise ConfigError(
+            f"{path}: a configuration has at most {_MAX_BYTES} bytes, and this file has more"
+        )
+    values = _parse(text, str(path))
+    if values is None:
         raise ConfigError(f"{path}: the file is empty")
-    if not isinstance(content, Mapping):
-        raise ConfigError(f"{path}: must be a mapping of keys to values, not {show(content)}")
-    return content
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: must be a mapping of keys to values, not {show(values)}")
+    return values
 
 
 def _flatten(content: Mapping[Any, Any], origin: str) -> dict[str, Any]:
@@ -138,15 +147,14 @@ def _parse_override(override: str) -> tuple[str, Any]:
 
 def _origin(override: str) -> str:
     """An override as messages show it, in one line."""
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in override)
-    return f"--set {shown}"
+    return f"--set {printable(override)}"
 
 
 def _require_known(name: str, value: Any, origin: str) -> None:
     if name not in KEYS:
         raise ConfigError(
-            f"{origin}: unknown key {name} (value {show(value)}); the nearest valid key is "
-            f"{_nearest_key(name)}"
+            f"{origin}: unknown key {printable(name)} (value {show(value)}); the nearest valid key "
+            f"is {_nearest_key(name)}"
         )
 
 

@@ -424,7 +424,7 @@ def test_bad_overrides_are_named(refusal, override, expected):
 
 @pytest.mark.parametrize("value", ["1\n2", "\x1b[1m", "\udcff", "[\udcff]"])
 @pytest.mark.parametrize("key", ["seed", "experiment_name", "sed"])
-def test_a_refusal_is_one_printable_sentence(load, key, value):
+def test_a_refusal_of_an_override_is_one_printable_sentence(load, key, value):
     with pytest.raises(ConfigError) as error:
         load("", f"{key}={value}")
     assert str(error.value).isprintable()
@@ -449,6 +449,11 @@ def test_a_refusal_is_one_printable_sentence(load, key, value):
             HEAD + "ppo_config.gamma: 0.5\nppo_config: {clip_value: true}\n",
             "ppo_config.gamma stands beside the section ppo_config; write it inside",
         ),
+        ('"se\\ted": 1\n', r"unknown key se\ted (value 1)"),
+        ('"se\\ted": 1\n"se\\ted": 1\n', r"the key se\ted is given twice"),
+        ("seed: 0x" + "f" * 5000, "a whole number of 5002 digits is too long"),
+        ("seed: " + "9" * 5000, "a whole number of 5000 digits is too long"),
+        ("seed: 1" + "#" * 100_000, "a configuration has at most 64000 bytes"),
         ("a: !!int x\n", "line 1, column 4: x is not a whole number"),
         ("a: !!bool on\n", "line 1, column 4: on is not true or false"),
         ("a: !!python/object:os.system 1\n", "line 1, column 4: "),
