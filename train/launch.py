@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 
-from bb_jax.devices import cpu_devices_for_learning, select_devices
+from bb_jax.devices import select_devices
 from bb_jax.errors import CheckpointError
 from eval.console import note, show
 from eval.matches.agents import is_agent_specification, load_agent
@@ -28,6 +29,7 @@ from train.learning.learner import Learner
 from train.learning.ppo_learner import PPOLearner
 from train.profiling import Profiler
 from train.runs.folder import RunFolder
+from train.runs.machine import cpu_devices, saved_machine, why_not_exact
 from train.runs.metrics import Metrics, MetricsWriter
 from train.runs.start import NewRun, Origin, find_new_run
 from train.runs.steps import quiet_libraries
@@ -56,7 +58,11 @@ def launch(
     for name in dict.fromkeys([*config.python_agents, *config.eval_opponents]):
         if is_agent_specification(name):
             load_agent(name)
-    devices = _select_devices(config, hosts)
+    made_on = saved_machine(config.run_dir, resume_step)
+    devices = _select_devices(config, hosts, made_on)
+    unequal = why_not_exact(made_on)
+    if unequal is not None and hosts.first:
+        note(unequal)
     quiet_libraries()
     if hosts.count > 1:
         check_hosts(hosts, config, len(devices))
@@ -66,13 +72,13 @@ def launch(
         _follow(config, devices, stop, hosts)
 
 
-def _select_devices(config: Config, hosts: Hosts) -> list[jax.Device]:
+def _select_devices(config: Config, hosts: Hosts, made_on: Mapping[str, Any]) -> list[jax.Device]:
     section = config.ppo_config if config.algorithm == "ppo" else config.expert_config
     return select_devices(
         config.device,
         deterministic=config.deterministic,
         # Hosts must have equally many devices, whatever their cores.
-        cpu_devices=cpu_devices_for_learning(section.minibatch_size) if hosts.count == 1 else 1,
+        cpu_devices=cpu_devices(made_on, section.minibatch_size) if hosts.count == 1 else 1,
     )
 
 

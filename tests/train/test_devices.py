@@ -1,5 +1,7 @@
 """A run spread over several devices; the CPU stands in for them."""
 
+import json
+import os
 from typing import Any
 
 import pytest
@@ -52,6 +54,28 @@ def test_a_run_moves_from_a_number_of_devices_to_another(tmp_path, algorithm, fi
     result = run_python("-m", "train.main", "--config", moved, **devices(second))
     assert result.returncode == 0, result.stderr
     assert_alike(metrics(tmp_path / "moved"), metrics(tmp_path / "one"))
+
+
+def test_a_run_keeps_its_number_of_cpu_devices_whatever_the_cores(tmp_path):
+    config = write_config(tmp_path, **SHORT)
+    assert train(config, "--set=total_iterations=2").returncode == 0
+    one_core = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+    result = run_python("-m", "train.main", "--config", config, prefix=one_core)
+    assert (result.returncode, "rounding" in result.stderr) == (0, False), result.stderr
+    made_on = [
+        json.loads((tmp_path / "run" / f"steps/{step}/host/metadata").read_text())["made_on"]
+        for step in (2, 4)
+    ]
+    assert made_on[0] == made_on[1]
+
+
+def test_a_run_that_cannot_keep_its_number_of_devices_says_so(tmp_path):
+    config = write_config(tmp_path, **SHORT)
+    assert train(config, "--set=total_iterations=1").returncode == 0
+    result = run_python("-m", "train.main", "--config", config, **devices(3))
+    assert result.returncode == 0, result.stderr
+    assert "equal to rounding, and not bit for bit" in result.stderr
+    assert "and 3 here" in result.stderr
 
 
 def test_a_minibatch_that_devices_cannot_share_is_refused(tmp_path):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-
-import jax
 
 from bb_jax import (
     CheckpointError,
@@ -22,6 +19,7 @@ from eval.matches.match import MatchResult
 from eval.statistics.manifest import record_evaluation, record_failure, update_manifest
 from train.config import Config, config_to_dict, differences
 from train.runs.folder import RunFolder
+from train.runs.machine import machine
 from train.runs.start import NewRun, Origin, read_host
 from train.runs.steps import SavedState, TrainingSteps
 
@@ -303,14 +301,3 @@ def meaning_of_values(config: Mapping[str, Any]) -> dict[str, Any]:
     if config["algorithm"] == "expert_iteration":
         meaning["policy_temperature"] = config["expert_config"]["policy_temperature"]
     return meaning
-
-
-def machine() -> dict[str, Any]:
-    """What this process computes on, for the record."""
-    return {
-        "device": jax.local_devices()[0].device_kind,
-        "devices": jax.device_count(),
-        "hosts": jax.process_count(),
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-    }
