@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.train.processes import tree
-from tests.train.running import REPOSITORY, run_python, write_config
+from tests.train.running import REPOSITORY, metrics, run_python, write_config
 
 CHECKPOINTS = REPOSITORY / "checkpoints"
 
@@ -161,3 +161,16 @@ def test_a_resumed_run_with_another_configuration(tmp_path, finished_run):
     ]
     assert "is finished: 6 iterations" in result.stdout
     assert files() == before
+
+    gentler = {"learning_rate": "1e-5", "max_grad_norm": "0.1", "target_kl": "null"}
+    changes = [f"--set=ppo_config.{key}={value}" for key, value in gentler.items()]
+    result = train("--config", config, "--set=total_iterations=7", *changes)
+    assert result.returncode == 0
+    for sentence in (
+        "note: ppo_config.learning_rate has changed from 0.001 to 1e-05",
+        "note: ppo_config.max_grad_norm has changed from 0.5 to 0.1",
+        "note: ppo_config.target_kl has changed from 0.02 to None",
+    ):
+        assert sentence in result.stderr
+    rates = [row["train/learning_rate"] for row in metrics(tmp_path)]
+    assert rates == [1e-3] * 6 + [1e-5]

@@ -70,18 +70,18 @@ def _read_mapping(path: Path) -> Mapping[Any, Any]:
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
-        text = content.decode()
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such configuration file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) > _MAX_BYTES:
         raise ConfigError(
             f"{path}: a configuration has at most {_MAX_BYTES} bytes, and this file has more"
         )
-    values = _parse(text, str(path))
+    try:
+        values = _parse(content.decode(), str(path))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file in UTF-8") from None
     if values is None:
         raise ConfigError(f"{path}: the file is empty")
     if not isinstance(values, Mapping):
