@@ -96,7 +96,7 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
     for section in content.sections:
         for chart in section.charts:
             write_whole(out / f"{chart.name}.png", chart.png)
-    write_whole(page, render_page(content).encode())
+    write_whole(page, render_page(content).encode(errors="backslashreplace"))
     return page
 
 

@@ -65,7 +65,9 @@ class EventFiles:
         self._folder.mkdir(exist_ok=True)
         # Names are to the second, and an existing file of the same name would be overwritten.
         number = next(n for n in itertools.count() if not list(self._folder.glob(f"*.{n:04d}")))
-        writer = EventsWriter(str(self._folder / "events"), filename_suffix=f".{number:04d}")
+        # Otherwise the library takes what stands before a colon for a protocol, such as gs:.
+        path = self._folder.absolute() / "events"
+        writer = EventsWriter(str(path), filename_suffix=f".{number:04d}")
         if self._purge_step is not None:
             start = SessionLog(status=SessionLog.START)
             writer.write_event(

@@ -23,7 +23,7 @@ def open_log(path: Path) -> logging.Logger:
       MetricsError: the file cannot be written, now or by a later message.
     """
     with clear_errors(path):
-        handler = _LogHandler(path, encoding="utf-8")
+        handler = _LogHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.Logger("training", level=logging.INFO)
     logger.addHandler(handler)

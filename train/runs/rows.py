@@ -87,7 +87,7 @@ class RowsFile:
 
     def append(self, row: Mapping[str, Any]) -> Row:
         """Appends a row; arguments, result and errors as in `train.runs.metrics.Metrics.write`."""
-        plain = {key: plain_value(key, row[key]) for key in sorted(row, key=key_order)}
+        plain = {_text(key): plain_value(key, row[key]) for key in sorted(row, key=key_order)}
         iteration = plain.get("iteration")
         if not is_count(iteration) or iteration <= self._last_iteration:
             raise ValueError(
@@ -115,14 +115,21 @@ def key_order(key: str) -> tuple[bool, bool, str]:
     return key != "iteration", key.startswith("time/"), key
 
 
+def _text(text: str) -> str:
+    """A text that every file can hold: file names may have bytes that stand for no character."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def plain_value(key: str, value: Any) -> Value:
     """A metric as JSON has it: numpy and device scalars become numbers, NaN and infinities None.
 
     Raises:
       TypeError: the value is not a scalar.
     """
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _text(value)
     scalar = np.asarray(value)
     if scalar.ndim or scalar.dtype.kind not in "biuf":
         raise TypeError(f"metric {key} must be a number, a text or None, not {value!r:.60}")

@@ -1,6 +1,7 @@
 """The report on runs: what is read, what is drawn, and a page that stands alone."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -185,6 +186,11 @@ def test_several_runs_share_charts_in_their_own_colours(tmp_path):
     assert {BLUE, VERMILLION} <= colours(page.parent / "param_norm.png")
     # What differs between the configurations stands apart.
     assert re.search(r"<td>total_iterations</td><td>6</td><td>9</td>", html)
+
+
+def test_a_name_that_is_no_text_has_a_report(tmp_path):
+    run = make_run(tmp_path / os.fsdecode(b"\xff"), make_rows(1))
+    assert "\\udcff" in write_report([run], tmp_path / "report").read_text()
 
 
 def test_one_row_is_enough(tmp_path):

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,3 +260,25 @@ def test_a_summary_that_cannot_be_replaced_leaves_the_old_one(tmp_path, monkeypa
             writer.write(row(2))
     assert (tmp_path / "summary.json").read_bytes() == before
     assert not list(tmp_path.glob("*.partial")) and not list(tmp_path.glob(".*.partial"))
+
+
+def test_an_opponent_s_name_is_a_text_and_a_tag_whatever_it_holds(tmp_path):
+    names = ("a$b_$", "<b>", "[bold]", "100%", "a,b", "gs:x", "\u00e9", "\udcff")
+    run = tmp_path / names[0]
+    with MetricsWriter(run) as writer:
+        writer.write(row(1, **{f"eval/{name}/win_rate": 0.5 for name in names}))
+        for name in names:
+            writer.log.info("%s", name)
+    expected = {f"eval/{name}/win_rate" for name in (*names[:-1], "\\udcff")}
+    told: list[str] = []
+    assert expected < read_metrics(run, told.append)[0].keys()
+    assert not told
+    (event,) = [each for each in read_events(run) if each.HasField("summary")]
+    assert expected < {value.tag for value in event.summary.value}
+
+
+def test_a_run_s_folder_may_look_like_a_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("gs:/bucket/run")
+    write_rows(folder, [1])
+    assert [each.step for each in read_events(folder) if each.HasField("summary")] == [1]
