@@ -18,7 +18,7 @@ PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=lo
 files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $(filter $2,$(entry)))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint format bench sanitize clean
+.PHONY: help train test test-all lint format bench sanitize attack clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -47,7 +47,7 @@ lint: $(ENVIRONMENT) ## check format, style and types
 	@$(PYTHON_IN_VENV) -m ruff format --check .
 	@$(PYTHON_IN_VENV) -m ruff check .
 	@$(PYTHON_IN_VENV) -m mypy
-	@find bb_sim bb_jax eval train benchmarks tests scripts setup.py -name '*.p[yx]*' ! -name '*.pyc' \
+	@find bb_sim bb_jax eval train benchmarks attack tests scripts setup.py -name '*.p[yx]*' ! -name '*.pyc' \
 		-exec awk 'END { if (FNR > 400) print "note: " FILENAME " has " FNR " lines, more than 400" }' {} \;
 
 format: $(ENVIRONMENT) ## put the sources into the project's format
@@ -59,6 +59,9 @@ bench: $(SIMULATOR) ## measure the simulator and the trainer
 
 sanitize: $(SIMULATOR) ## run the simulator's tests under the address and undefined-behaviour sanitizers
 	@$(SHELL) scripts/sanitize.sh $(ARGS)
+
+attack: $(SIMULATOR) ## attack the program for an hour, or MINUTES=... as long as you like
+	@$(PYTHON_IN_VENV) -m attack $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 clean: ## remove what was built and cached, but neither .venv nor checkpoints
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,9 +7,21 @@ modules add kinds of their own where somebody tells them apart.
 import os
 import re
 
+# In characters.
+_LONGEST = 5000
+
 
 class UserError(Exception):
     """Something that people can put right; the text is one sentence that says what."""
+
+    def __init__(self, text: str = "") -> None:
+        """Escapes what a terminal does not print, and shortens what nobody reads.
+
+        Texts quote files and names, which may hold anything.
+        """
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST - 200]} … {text[-190:]}"
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
 
 
 class CheckpointError(UserError):

@@ -1,13 +1,14 @@
-"""Files that are written whole or not at all, and JSON objects in them."""
+"""Files that are read and written whole or not at all, and JSON objects in them."""
 
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bb_jax.errors import FileError, UserError
 
@@ -44,6 +45,45 @@ def _reason(path: Path, error: OSError) -> str:
             if os.path.isfile(part) and (part != path or error.errno == errno.EEXIST):
                 return f"{part} is a file, not a folder"
     return error.strerror or str(error)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a regular file to read. A pipe, a device or a terminal is never waited for.
+
+    Args:
+      path: the file; a symbolic link is followed.
+
+    Raises:
+      OSError: the operating system refuses, or the file is not a regular one.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError("it is no regular file")
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_whole(path: Path, most: int = -1) -> bytes:
+    """The content of a regular file.
+
+    Args:
+      path: the file.
+      most: the number of bytes at its beginning to read; all of them by default.
+
+    Raises:
+      OSError: as in `open_regular`, or the file does not fit into memory.
+    """
+    with open_regular(path) as file:
+        try:
+            return file.read(most)
+        except MemoryError:
+            raise OSError("it does not fit into memory") from None
 
 
 def write_whole(
@@ -88,7 +128,7 @@ def write_json(
 def copy_whole(source: Path, target: Path, *, kind: type[UserError] = FileError) -> None:
     """Copies a file in one step; errors as in `write_whole`."""
     with named_errors(source, "read", kind):
-        content = source.read_bytes()
+        content = read_whole(source)
     write_whole(target, content, kind=kind)
 
 
@@ -100,7 +140,7 @@ def read_object(path: Path, kind: type[UserError] = FileError) -> dict[str, Any]
     """
     try:
         with named_errors(path, "read", kind):
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_whole(path).decode())
     except (ValueError, RecursionError) as error:
         raise kind(f"cannot read {path}: {error}") from error
     except UserError as error:

@@ -18,8 +18,8 @@ import numpy as np
 
 from bb_jax.arrays import all_finite
 from bb_jax.config import NetworkConfig
-from bb_jax.errors import CheckpointError
-from bb_jax.files import named_errors, write_whole
+from bb_jax.errors import CheckpointError, one_line
+from bb_jax.files import named_errors, read_whole, write_whole
 from bb_jax.networks.network import Network, Params, build_network
 from bb_jax.policies.packed_state import PACKED_FORMAT
 from bb_sim.rules.observation import OBSERVATION_SIZE
@@ -141,12 +141,17 @@ def load_policy(path: str | os.PathLike[str], expected: NetworkConfig | None = N
         network = build_network(config, content["scoring"])
         metadata = json.loads(content["metadata"])
         params, stored_hash = content["params"], content["hash"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path} holds no usable description of its network: {error}"
         ) from error
+    check_tree(path, params)
     if expected is not None:
         check_architecture(path, config, expected)
+    # Each layer has parameters of its own; a description of many more would take long to follow.
+    layers = len(config.hidden_layers) + len(config.second_tower) + config.num_layers
+    if layers > max(100, len(_leaves(params))):
+        raise CheckpointError(f"{path} does not fit its own description of {layers} layers")
     _check_params(path, network, params)
     if policy_hash(params) != stored_hash:
         raise CheckpointError(f"{path} is damaged: its parameters do not match their hash")
@@ -169,7 +174,7 @@ def read_content(path: Path) -> Any:
       CheckpointError: the file is missing, cannot be read or is torn.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_whole(path)
     except FileNotFoundError:
         raise CheckpointError(f"there is no policy file {path}") from None
     except OSError as error:
@@ -198,9 +203,27 @@ def check_architecture(
         raise CheckpointError(f"{source} is of another architecture: {', '.join(differences)}")
 
 
+def check_tree(path: Path, params: Any) -> None:
+    """Raises CheckpointError unless a file's parameters are a nested dict of arrays."""
+    if not (isinstance(params, dict) and _is_tree(params)):
+        raise CheckpointError(f"{path} holds no tree of parameters")
+
+
+def _is_tree(params: Any) -> bool:
+    """Whether something is a nested dict of arrays with texts as keys."""
+    if isinstance(params, dict):
+        return all(isinstance(key, str) and _is_tree(leaf) for key, leaf in params.items())
+    return isinstance(params, np.ndarray)
+
+
 def _check_params(path: Path, network: Network, params: Params) -> None:
     row = np.zeros((1, OBSERVATION_SIZE), np.uint8)
-    template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
+    try:
+        template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} describes a network that cannot be built: {one_line(error)}"
+        ) from error
     paths, _ = jax.tree_util.tree_flatten_with_path(template)
     wanted = {
         "/".join(str(entry.key) for entry in keys): (leaf.shape, leaf.dtype) for keys, leaf in paths

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bb_jax.errors import EvaluationError
-from bb_jax.files import write_whole
+from bb_jax.files import read_whole, write_whole
 from eval.matches.match import MatchResult, OnProgress, check_games, play_pairings
 from eval.matches.players import Player, SearchPlayer, identity_of
 
@@ -62,7 +62,7 @@ class PartialResults:
         """
         nothing = np.zeros((2, pairings, 0, 2), np.int8)
         try:
-            head, _, body = self.path.read_bytes().partition(b"\n")
+            head, _, body = read_whole(self.path).partition(b"\n")
         except FileNotFoundError:
             return nothing
         except OSError as error:
@@ -70,9 +70,9 @@ class PartialResults:
         try:
             header = json.loads(head)
             stored, checksum = header["evaluation"], header["checksum"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             stored = checksum = None
-        if checksum is None or checksum != zlib.crc32(body):
+        if checksum is None or checksum != zlib.crc32(body) or len(body) % (4 * pairings):
             self.note(f"{self.path} is damaged; the evaluation begins anew")
             return nothing
         if stored != identity:

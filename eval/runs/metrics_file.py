@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
 from bb_jax.errors import UserError
-from bb_jax.files import named_errors
+from bb_jax.files import named_errors, read_whole
 from eval.runs.layout import METRICS
 
 Value = float | int | bool | str | None
@@ -83,9 +83,7 @@ def read_content(path: Path) -> MetricsContent:
       MetricsError: as in `read_metrics`.
     """
     with clear_errors(path, "read"):
-        if path.exists() and not path.is_file():
-            raise OSError("it is no regular file")
-        *lines, last = path.read_bytes().split(b"\n")
+        *lines, last = read_whole(path).split(b"\n")
     parsed = [(number, line, _parse(line)) for number, line in enumerate(lines, start=1)]
     # The last line lacks its end: it is a row, torn or nothing.
     row = _parse(last)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bb_jax.errors import FileError, UserError
+from bb_jax.files import read_whole
 from bb_jax.strict_model import printable, show, takes_null, takes_text
 from train.config.core_schema import parse
 from train.config.fields import KEYS, SECTIONS
@@ -68,12 +69,11 @@ def _parse(text: str, origin: str) -> Any:
 
 def _read_mapping(path: Path) -> Mapping[Any, Any]:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        content = read_whole(path, _MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such configuration file") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     if len(content) > _MAX_BYTES:
         raise ConfigError(
             f"{path}: a configuration has at most {_MAX_BYTES} bytes, and this file has more"

@@ -8,10 +8,8 @@ that boot. Both come from Linux's /proc (see proc(5)).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _PROC = Path("/proc")
 _BOOT_ID = _PROC / "sys/kernel/random/boot_id"
@@ -74,10 +72,6 @@ class ProcessIdentity:
         except ProcessLookupError:
             return False
         return True
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ProcessIdentity:
-        return cls(int(data["pid"]), int(data["started"]), str(data["boot"]))
 
 
 def process_with_open_file(pid: int, path: Path) -> ProcessIdentity | None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bb_jax.errors import UserError
+from pydantic import TypeAdapter
+
+from bb_jax.errors import UserError, one_line
 from bb_jax.files import read_object, write_json
 from eval.runs.layout import JOB_LOCK, JOB_RECORD
 from eval.runs.locks import take_lock
@@ -63,13 +66,12 @@ class JobRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobRecord:
-        """The inverse of `as_json`. KeyError, TypeError or ValueError if something is missing."""
-        processes = {
-            key: ProcessIdentity.from_json(data[key]) if data[key] else None
-            for key in ("supervisor", "training")
-        }
-        lists = {key: tuple(data[key]) for key in ("overrides", "slurm_options")}
-        return cls(**{**data, **processes, **lists})
+        """The inverse of `as_json`. ValueError if something is missing or of another type."""
+        record = TypeAdapter(cls).validate_python(data)
+        for moment in (record.started, record.ended or record.started):
+            if datetime.fromisoformat(moment).tzinfo is None:
+                raise ValueError(f"{moment} has no time zone")
+        return record
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,8 +87,8 @@ def read_record(run: Path) -> JobRecord | None:
     try:
         data = read_object(path, JobError)
         return None if data is None else JobRecord.from_json(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise JobError(f"{path} is not a complete record of a job ({error!r})") from error
+    except ValueError as error:
+        raise JobError(f"{path} is not a complete record of a job ({one_line(error)})") from error
 
 
 def write_record(run: Path, record: JobRecord) -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bb_jax.errors import UserError
-from bb_jax.files import read_object
+from bb_jax.files import open_regular, read_object, read_whole
 from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, JOB_LOG, TRAINING_LOCK
 from train.jobs import slurm
 from train.jobs.process import ProcessIdentity, boot_id, process_with_open_file
@@ -105,7 +105,7 @@ def _outside(run: Path, record: JobRecord | None) -> JobStatus | None:
 def _lock_holder(run: Path) -> ProcessIdentity | None:
     """The process that trains the run, if it is on this machine."""
     try:
-        pid = int((run / TRAINING_LOCK).read_text())
+        pid = int(read_whole(run / TRAINING_LOCK))
     except (OSError, ValueError):
         return None
     # The number stays in the file when the process ends, but the process must have it open.
@@ -209,7 +209,7 @@ def _named(job: str, status: JobStatus) -> JobStatus:
 def last_message(run: Path) -> str:
     """The error in the log of a job, or else its last line; may be empty."""
     try:
-        with open(run / JOB_LOG, "rb") as file:
+        with open_regular(run / JOB_LOG) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_END))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:

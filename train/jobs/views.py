@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bb_jax.errors import EvaluationError
-from bb_jax.files import read_object
+from bb_jax.files import open_regular, read_object
 from eval.console import duration, show
 from eval.runs.layout import CONFIGURATION, JOB_LOG, LOG, METRICS, is_run, saved_steps
 from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_of
@@ -199,7 +199,7 @@ class LogReader:
     def read(self) -> str:
         """The text written since the last call."""
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(self._position)
                 text = file.read()
         except OSError:

@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bb_jax import NetworkConfig
-from bb_jax.errors import CheckpointError
+from bb_jax.errors import CheckpointError, one_line
 from bb_jax.policies.packed_state import PACKED_FORMAT, is_packed
 from bb_jax.policies.policy_file import (
     check_finite,
+    check_tree,
     policy_content,
     read_content,
     write_content,
@@ -70,19 +71,23 @@ def unpack_state(path: Path) -> tuple[SavedState, dict[str, Any]]:
         parameters are not finite.
     """
     content = read_content(path)
-    if not is_packed(path):
+    if not is_packed(path) or not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a policy alone, and no training state to start from")
     if content.pop("checksum", None) != _checksum(content):
         raise CheckpointError(f"{path} is damaged: it does not have its checksum")
-    check_finite(path, content["params"])
-    training = flax.serialization.msgpack_restore(content["training"])
-    learner = {
-        "params": content["params"],
-        "opt_state": jax.tree.map(_restored, training["opt_state"]),
-        "updates": training["updates"],
-    }
-    saved = SavedState({"learner": learner}, json.loads(training["host"]))
-    return saved, json.loads(content["metadata"])
+    try:
+        training = flax.serialization.msgpack_restore(content["training"])
+        learner = {
+            "params": content["params"],
+            "opt_state": jax.tree.map(_restored, training["opt_state"]),
+            "updates": training["updates"],
+        }
+        host, metadata = json.loads(training["host"]), json.loads(content["metadata"])
+    except Exception as error:  # msgpack raises many types
+        raise CheckpointError(f"{path} holds no usable state: {one_line(error)}") from error
+    check_tree(path, learner["params"])
+    check_finite(path, learner["params"])
+    return SavedState({"learner": learner}, host), metadata
 
 
 def _is_moment(leaf: Any) -> bool:

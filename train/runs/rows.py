@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from bb_jax.files import write_whole
+from bb_jax.files import read_whole, write_whole
 from eval.runs.layout import DAMAGED_METRICS
 from eval.runs.metrics_file import (
     MetricsContent,
@@ -66,7 +66,7 @@ class RowsFile:
         ]
         content = b"".join(line + b"\n" for line, _ in kept)
         with clear_errors(self._path, "read"):
-            changed = self._path.read_bytes() != content
+            changed = read_whole(self._path) != content
         if changed:
             write_whole(self._path, content, kind=MetricsError)
         rows = [row for _, row in kept]
@@ -78,7 +78,7 @@ class RowsFile:
         """Keeps the damaged lines, before the metrics are replaced."""
         aside = self._path.with_name(DAMAGED_METRICS)
         with clear_errors(aside):
-            before = aside.read_bytes() if aside.exists() else b""
+            before = read_whole(aside) if aside.exists() else b""
         lines = b"".join(line + b"\n" for _, line in found.damaged)
         # A start that was killed before it replaced the metrics has kept them already.
         if not before.endswith(lines):

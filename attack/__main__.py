@@ -1,0 +1,72 @@
+"""Attacks the program: python -m attack [files] [--count N] [--seed N] [--minutes M].
+
+Without a name all attacks run, for about an hour. With --minutes they run again and again, each
+time with another seed, for as long. The exit code is 1 if something was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from attack.files import DEFAULT_COUNT, attack_files
+from attack.tally import Tally
+from eval.command_line import Parser, run_command, start_jax
+from eval.console import show
+
+EXIT_FOUND = 1
+# Files in a round of attacks that go on for a given time.
+_FILES_IN_A_ROUND = 2000
+
+Attack = Callable[[int], Tally]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return run_command(lambda: _run(options))
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m attack", description="Attacks the program.")
+    parser.add_argument("--minutes", type=float, metavar="M", help="default: once")
+    _add_seed(parser)
+    parser.set_defaults(attacks=_all_attacks)
+    commands = parser.add_subparsers(metavar="ATTACK")
+
+    command = commands.add_parser("files", help="hostile files for every reader")
+    command.add_argument("--count", type=int, default=DEFAULT_COUNT, metavar="N", help="of files")
+    command.add_argument("--only", type=int, metavar="I", help="try the Ith file alone")
+    _add_seed(command)
+    command.set_defaults(attacks=lambda o: [partial(attack_files, o.count, only=o.only)])
+    return parser
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+
+
+def _all_attacks(options: argparse.Namespace) -> list[Attack]:
+    files = DEFAULT_COUNT if options.minutes is None else _FILES_IN_A_ROUND
+    return [partial(attack_files, files)]
+
+
+def _run(options: argparse.Namespace) -> int:
+    start_jax("cpu")
+    tally, seed = Tally(), options.seed
+    ends = time.monotonic() + 60 * (options.minutes or 0)
+    while True:
+        for attack in options.attacks(options):
+            tally.add(attack(seed=seed))
+        seed += 1
+        if time.monotonic() >= ends:
+            break
+    show(tally.render())
+    return EXIT_FOUND if tally.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
