@@ -85,12 +85,21 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def games_bar() -> Iterator[OnProgress]:
-    """Shows a bar on standard error while games are played, if that is a terminal.
+    """Shows a bar on standard error while games are played; lines if that is no terminal.
 
     What it gives is to be called between forward passes; it raises KeyboardInterrupt after Ctrl-C.
     """
     if not sys.stderr.isatty():
-        yield lambda done, total: check_interrupted()
+        from eval.heartbeat import Games, Heartbeat
+
+        games = Games()
+
+        def count(done: int, total: int) -> None:
+            check_interrupted()
+            games.note(done, total)
+
+        with Heartbeat(note) as heartbeat, heartbeat.phase(lambda: f"playing: {games}"):
+            yield count
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn

@@ -16,6 +16,7 @@ from typing import Any
 from bb_jax.errors import EvaluationError
 from eval.command_line import Parser, path_argument, run_command
 from eval.console import note, show
+from eval.heartbeat import Heartbeat
 
 
 def _parser() -> Parser:
@@ -53,14 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from train.runs.packing import pack_state
-    from train.runs.start import read_state
-
     file: Path = options.file
     if file.suffix != ".policy":
         raise EvaluationError(f"the file must end in .policy, not {file.name!r}")
     if file.exists():
         raise EvaluationError(f"{file} exists already, and is not overwritten")
+    with Heartbeat(note) as heartbeat, heartbeat.phase(f"packing {options.checkpoint}"):
+        _pack_into(file, options)
+
+
+def _pack_into(file: Path, options: argparse.Namespace) -> None:
+    from train.runs.packing import pack_state
+    from train.runs.start import read_state
+
     source, description, saved = read_state(options.checkpoint)
     if source is None:
         raise EvaluationError(f"{options.checkpoint} is packed already")

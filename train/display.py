@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TextIO, cast
 
 from rich.console import Console, Group
@@ -24,6 +25,7 @@ from rich.text import Text
 
 from bb_sim import OPPONENTS
 from eval.console import ForgivingOutput, duration
+from eval.heartbeat import Heartbeat, Name
 from eval.runs.metric_keys import opponent_of
 
 # The speed of the run in the last hour tells the time left.
@@ -108,12 +110,14 @@ class Display:
         # The first iteration's speed is measured from here.
         self._progress.advance(self._task, 0)
         self._last_line = float("-inf")
+        self._heartbeat = Heartbeat(self._say_phase, clock)
         self._row: dict[str, Any] = {}
         self._win_rates: dict[str, float] = {}
         self._evaluated_at: int | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> Display:
+        self._heartbeat.__enter__()
         if self._console is not None:
             self._live = Live(
                 get_renderable=self._render, console=self._console, refresh_per_second=2
@@ -126,6 +130,7 @@ class Display:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._heartbeat.__exit__()
         live, self._live = self._live, None
         if live is not None and self._console is not None:
             try:
@@ -147,8 +152,17 @@ class Display:
         else:
             self._print_lines(win_rates)
 
+    def phase(self, name: Name) -> AbstractContextManager[None]:
+        """Enters a phase, which the live screen shows; elsewhere a line tells of a long one."""
+        return self._heartbeat.phase(name)
+
+    def _say_phase(self, line: str) -> None:
+        if self._live is None:
+            self.message(line)
+
     def message(self, text: str) -> None:
         """Shows a sentence that stays on the screen."""
+        self._heartbeat.spoken()
         if self._live is not None and self._console is not None:
             self._console.print(Text(text))
         else:
@@ -197,6 +211,8 @@ class Display:
             for part in _SHARES
             if _is_number(self._row.get(key := f"time/{part}_share"))
         ]
+        if phase := self._heartbeat.line:
+            lines.append(Text(phase, style="dim", no_wrap=True, overflow="ellipsis"))
         if shares:
             lines.append(Text("time: " + ", ".join(shares), style="dim"))
         if metrics := self._metric_texts():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.matches.match import MatchResult, play_pairings
+from eval.matches.match import MatchResult, OnProgress, play_pairings
 from eval.matches.players import as_player
 from train.hosts.base import Hosts
 from train.interrupt import StopSignals, Task
@@ -21,6 +21,7 @@ def evaluate(
     seed: int,
     scoring: str,
     stop: StopSignals,
+    on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
     """Plays an evaluation on all hosts; the results are those of `eval.matches.match.evaluate`.
 
@@ -28,6 +29,7 @@ def evaluate(
       hosts: all hosts make this call, with equal arguments.
       policy, opponents, games, seed, scoring: as in `eval.matches.match.evaluate`.
       stop: signals that end the evaluation.
+      on_progress: called with this host's finished games and games in all.
 
     Returns:
       One result an opponent, in their order, the same on every host.
@@ -37,13 +39,19 @@ def evaluate(
       HostError: a host is lost or has failed.
       Interrupted: a host was told to stop.
     """
-    part = Task(lambda: _play_part(hosts, policy, opponents, games, seed, scoring))
+    part = Task(lambda: _play_part(hosts, policy, opponents, games, seed, scoring, on_progress))
     parts = hosts.gather(part.result(stop))
     return [_joined(results) for results in zip(*parts, strict=True)]
 
 
 def _play_part(
-    hosts: Hosts, policy: Any, opponents: Sequence[Any], games: int, seed: int, scoring: str
+    hosts: Hosts,
+    policy: Any,
+    opponents: Sequence[Any],
+    games: int,
+    seed: int,
+    scoring: str,
+    on_progress: OnProgress | None,
 ) -> list[MatchResult]:
     """This host's part; without a deal where there are fewer deals than hosts."""
     deals = games // 2
@@ -51,7 +59,10 @@ def _play_part(
     player = as_player(policy, "policy")
     pairings = [(player, as_player(opponent, "opponent")) for opponent in opponents]
     if last > first:
-        return play_pairings(pairings, 2 * (last - first), seed, scoring, first_deal=first)
+        own = 2 * (last - first)
+        return play_pairings(
+            pairings, own, seed, scoring, first_deal=first, on_progress=on_progress
+        )
     nothing = np.zeros((0, 2), np.int8)
     return [
         MatchResult(a.name, b.name, 0, 0, 0, 0, 0.0, (0.0, 1.0), 0.0, nothing, nothing)

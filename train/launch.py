@@ -174,18 +174,19 @@ def _train(
         metrics.log.info("%s %d on %s, %d hosts", begins, iteration, devices, hosts.count)
         display.message(f"{begins} {iteration} on {_named(devices, hosts)}.")
         profiler = Profiler(config.run_dir / PROFILE, profile, display.message)
-        trainer = Trainer(
-            config,
-            origin,
-            store=store,
-            learner=learner,
-            generator=generator,
-            metrics=metrics,
-            display=display,
-            stop=stop,
-            hosts=hosts,
-            before_iteration=profiler.before_iteration,
-        )
+        with display.phase("preparing the network"):
+            trainer = Trainer(
+                config,
+                origin,
+                store=store,
+                learner=learner,
+                generator=generator,
+                metrics=metrics,
+                display=display,
+                stop=stop,
+                hosts=hosts,
+                before_iteration=profiler.before_iteration,
+            )
         trainer.run()
         profiler.close()
         results = trainer.final_evaluation()

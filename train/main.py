@@ -49,7 +49,8 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from jax.errors import JaxRuntimeError
 
     from bb_jax.errors import DeviceError, one_line
-    from eval.console import show
+    from eval.console import note, show
+    from eval.heartbeat import Heartbeat
     from train.hosts.base import HostError, Hosts
     from train.hosts.rendezvous import connect_hosts
     from train.interrupt import Interrupted
@@ -58,7 +59,8 @@ def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     hosts = Hosts()
     try:
         if cluster is not None:
-            hosts = connect_hosts(cluster, stop)
+            with Heartbeat(note) as heartbeat, heartbeat.phase("waiting for the other hosts"):
+                hosts = connect_hosts(cluster, stop)
         launch(config, stop, hosts, resume_step=options.resume, profile=options.profile)
     except UserError as error:
         hosts.leave(str(error))

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ import numpy as np
 
 from bb_jax import Hyper
 from bb_jax.errors import CheckpointError, EvaluationError
+from eval.heartbeat import Games
 from eval.matches.match import MatchResult
 from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_key
 from eval.runs.metrics_file import MetricsError
@@ -42,7 +43,8 @@ from train.config import Config
 from train.display import Display
 from train.evaluation import evaluate
 from train.exploit import ExploitPatch
-from train.game_player import GamePlayer, Games
+from train.game_player import GamePlayer
+from train.game_player import Games as PlayedGames
 from train.games.generator import Generator
 from train.games.pool import make_opponent_pool
 from train.games.rollout import Rollout
@@ -86,6 +88,9 @@ class Trainer:
         self._generator = generator
         self._metrics = metrics
         self._display = display
+        self._phase = display.phase
+        # Whether the update has been compiled, which may take minutes.
+        self._compiled = False
         self._stop = stop
         self._player = GamePlayer(
             generator,
@@ -101,7 +106,7 @@ class Trainer:
         self._exploit = ExploitPatch(
             config, config.scoring, learner, self._player, store, stop, self._hosts
         )
-        self._games: Task[Games] | None = None
+        self._games: Task[PlayedGames] | None = None
         # The time of the exploiter trained since the last iteration, for the next row.
         self._exploit_seconds = 0.0
 
@@ -136,7 +141,8 @@ class Trainer:
                 self._patch_exploits()
                 self._before_iteration()
                 self._iterate()
-            self._store.wait()
+            with self._phase("saving"):
+                self._store.wait()
         except CheckpointError:
             raise
         except Exception as error:
@@ -183,9 +189,11 @@ class Trainer:
         # Games.
         if self._games is None:
             self._games = self._begin_games(*self._next_source())
-        plan, rollout = self._games.result(self._stop)
+        with self._playing(iteration):
+            plan, rollout = self._games.result(self._stop)
         self._games = None
-        games = gather_games(self._hosts, rollout)
+        with self._phase(f"iteration {iteration}: waiting for the other hosts"):
+            games = gather_games(self._hosts, rollout)
         waited = time.perf_counter()
         next_source = None
         if config.async_game_generation:
@@ -197,7 +205,10 @@ class Trainer:
         hyper, learner_state = self._hyper(iteration), self._learner_state
         seed = self._seed(UPDATE, iteration)
         update = Task(lambda: self._learner.learn(learner_state, rollout, hyper, seed))
-        self._learner_state, measured = update.result(self._stop)
+        compiling = "" if self._compiled else "compiling, and "
+        with self._phase(f"iteration {iteration}: {compiling}learning"):
+            self._learner_state, measured = update.result(self._stop)
+        self._compiled = True
         arrays = self._learner.arrays_of(self._learner_state)
         if next_source is not None:
             arrays["acting"] = self._arrays["learner"]["params"]
@@ -297,7 +308,16 @@ class Trainer:
     def _evaluate(self, policy: Any, games: int, purpose: int) -> list[MatchResult]:
         opponents, scoring = self._config.eval_opponents, self._config.scoring
         seed = self._deals_seed(purpose)
-        return evaluate(self._hosts, policy, opponents, games, seed, scoring, self._stop)
+        played = Games()
+        with self._phase(lambda: f"evaluating, {played}"):
+            return evaluate(
+                self._hosts, policy, opponents, games, seed, scoring, self._stop, played.note
+            )
+
+    def _playing(self, iteration: int) -> AbstractContextManager[None]:
+        return self._phase(
+            lambda: f"iteration {iteration}: playing games, {self._generator.describe()}"
+        )
 
     def _deals_seed(self, purpose: int) -> int:
         """The seed of evaluations, always the same, so that they differ by the policy alone."""
@@ -323,7 +343,7 @@ class Trainer:
         policy = self._store.opponent(policy_hash)
         return self._learner.member_params(policy, f"opponent {policy_hash}")
 
-    def _begin_games(self, source: GameSource, params: Any) -> Task[Games]:
+    def _begin_games(self, source: GameSource, params: Any) -> Task[PlayedGames]:
         done, total = self._schedule_position(source.iteration)
         temperature = temperature_of(self._config, done, total)
         seed = self._seed(GAMES, source.iteration)
@@ -340,13 +360,15 @@ class Trainer:
         self._stop.check()
         if self._games is not None:
             # The workers play one iteration's games at a time. The task keeps the result.
-            self._games.result(self._stop)
+            with self._playing(iteration + 1):
+                self._games.result(self._stop)
         found = self._exploit.train(
             iteration,
             self._arrays["learner"],
             self._hyper(iteration + 1),
             self._seed(EXPLOIT, iteration),
             self._metrics.log.info,
+            self._display.phase,
         )
         verdict = "joins the pool" if found.joined else "does not join the pool"
         text = (

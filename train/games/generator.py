@@ -97,6 +97,11 @@ class Generator:
         """The number of workers replaced so far."""
         return self._workers.replaced
 
+    def describe(self) -> str:
+        """How far the games that are being played are, such as "3 of 16 groups are done"."""
+        groups = self._shape.groups
+        return f"{groups - len(self._workers.in_progress)} of {groups} groups are done"
+
     @partial(jax.profiler.annotate_function, name="games")
     def generate(self, plan: GamePlan, decider: NetworkDecider) -> Rollout:
         """Plays all games of a plan to their end.
