@@ -18,7 +18,7 @@ from bb_jax.config import DEVICES
 from bb_jax.devices import select_devices
 from bb_jax.errors import EvaluationError, UserError
 from bb_jax.paths import expand_home
-from eval.console import ForgivingOutput, complain
+from eval.console import ForgivingOutput, complain, replace_closed_outputs
 from eval.interrupts import EXIT_INTERRUPTED, interruptible
 
 EXIT_BAD_INPUT = 2
@@ -66,6 +66,7 @@ def path_argument(text: str) -> Path:
 
 def run_command(command: Callable[[], int]) -> int:
     """Runs a command and returns its exit code: its own, 2 for bad input, 130 for Ctrl-C."""
+    replace_closed_outputs()
     try:
         with interruptible():
             return command()

@@ -76,6 +76,17 @@ def complain(error: object) -> None:
     show(f"error: {error}", file=sys.stderr)
 
 
+def replace_closed_outputs() -> None:
+    """Lets a process that was started without outputs write to nowhere.
+
+    Otherwise the next file to be opened takes the missing output's number, and the libraries' texts
+    land in it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the process's life
+
+
 def duration(seconds: float) -> str:
     """A duration such as 1:02:03 or 2:03."""
     minutes, second = divmod(int(seconds), 60)

@@ -20,11 +20,12 @@ _LOSS_SECONDS = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code (128 + number after a signal)."""
+    from eval.console import replace_closed_outputs
     from train.games.main_guard import refuse_in_workers
     from train.interrupt import StopSignals
 
     refuse_in_workers()
-    _replace_closed_outputs()
+    replace_closed_outputs()
     options = _parser().parse_args(arguments)
     with StopSignals() as stop:
         code = _main(options, stop)
@@ -144,17 +145,6 @@ def _flush() -> None:
 
     for stream in (sys.stdout, sys.stderr):
         ForgivingOutput(stream).flush()
-
-
-def _replace_closed_outputs() -> None:
-    """Lets a process that was started without outputs write to nowhere.
-
-    Otherwise the next file to be opened takes the missing output's number, and the libraries' texts
-    land in it.
-    """
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the process's life
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +77,9 @@ def find_run(run: str) -> Path:
         hint = "; a step is a number: RUN@STEP" if "@" in run else ""
         raise CheckpointError(f"there is no run {run or repr(run)}; {listed}{hint}")
     if len(found) > 1 and found[0].resolve() != found[1].resolve():
-        print(f"note: {run} is {found[0]}, not ./{found[1]}", file=sys.stderr, flush=True)
+        # What only shows ends no work.
+        with suppress(OSError):
+            print(f"note: {run} is {found[0]}, not ./{found[1]}", file=sys.stderr, flush=True)
     return found[0]
 
 

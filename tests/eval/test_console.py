@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -48,6 +49,27 @@ def test_characters_that_the_console_lacks_are_replaced(folder, command):
     # The sign before an interval.
     assert b"?" in done.stdout and b"random" in done.stdout
     assert json.loads((folder / "results.json").read_text())["results"]
+
+
+COMMANDS = {
+    "eval.backfill": (["./tiny", "--games", "20"], "tiny/manifest.json"),
+    "eval.report": (["./tiny"], "tiny/report/index.html"),
+    "eval.pictures": (["--out", "pictures"], "pictures"),
+}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("outputs", [">/dev/full 2>/dev/full", ">&- 2>&-"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_file_is_written_where_nothing_can_be_shown(run, command, outputs):
+    (run / "training_metrics.jsonl").write_text('{"iteration": 1, "train/kl": 0.5}\n')
+    arguments, result = COMMANDS[command]
+    line = shlex.join([sys.executable, "-m", command, *arguments])
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(["sh", "-c", f"{line} {outputs}"], cwd=run.parent, env=environment)
+    assert done.returncode == 0
+    assert (run.parent / result).exists()
 
 
 def test_a_reader_that_goes_away_ends_nothing():
