@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections import deque
@@ -101,7 +102,8 @@ def progress(run: Path) -> Progress:
 
 def list_runs(root: Path) -> str:
     """A table of all runs in a folder."""
-    folders = sorted(root.iterdir()) if root.is_dir() else []
+    # Unlike Path.is_dir it takes any text, however long.
+    folders = sorted(root.iterdir()) if os.path.isdir(root) else []
     runs = [run for run in folders if is_run(run)]
     if not runs:
         return f"There are no runs in {root}."

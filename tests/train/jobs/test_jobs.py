@@ -46,6 +46,8 @@ def test_strays_beside_the_runs_are_no_jobs(jobs):
     (runs / "mine").mkdir()
     assert jobs("status").stdout == "No run in checkpoints is running.\n"
     assert jobs("list").stdout == "There are no runs in checkpoints.\n"
+    long = "n" * 300
+    assert jobs("list", "--root", long).stdout == f"There are no runs in {long}.\n"
 
 
 def test_a_job_is_started_shown_stopped_and_resumed(jobs):
