@@ -1,4 +1,4 @@
-"""Attacks the program: python -m attack [files] [--count N] [--seed N] [--minutes M].
+"""Attacks the program: python -m attack [files|kills|disks] [--count N] [--seed N] [--minutes M].
 
 Without a name all attacks run, for about an hour. With --minutes they run again and again, each
 time with another seed, for as long. The exit code is 1 if something was found.
@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from attack import kills
+from attack.disks import attack_disks
 from attack.files import DEFAULT_COUNT, attack_files
 from attack.tally import Tally
 from eval.command_line import Parser, run_command, start_jax
 from eval.console import show
 
 EXIT_FOUND = 1
-# Files in a round of attacks that go on for a given time.
-_FILES_IN_A_ROUND = 2000
+# Attacks in a round where they go on for a given time.
+_FILES_IN_A_ROUND, _KILLS_IN_A_ROUND = 2000, 6
 
 Attack = Callable[[int], Tally]
 
@@ -42,6 +44,19 @@ def _parser() -> Parser:
     command.add_argument("--only", type=int, metavar="I", help="try the Ith file alone")
     _add_seed(command)
     command.set_defaults(attacks=lambda o: [partial(attack_files, o.count, only=o.only)])
+
+    command = commands.add_parser("kills", help="SIGKILL at random moments")
+    command.add_argument(
+        "--count", type=int, default=kills.DEFAULT_COUNT, metavar="N", help="of kills"
+    )
+    command.add_argument("--only", type=int, metavar="I", help="try the Ith kill alone")
+    _add_seed(command)
+    command.set_defaults(attacks=lambda o: [partial(kills.attack_kills, o.count, only=o.only)])
+
+    command = commands.add_parser("disks", help="a disk that fails at each call of a save")
+    command.add_argument("--most", type=int, metavar="K", help="the largest number of a call")
+    command.add_argument("--only", metavar="KIND:ERROR:K", help="try one call alone")
+    command.set_defaults(attacks=lambda o: [partial(attack_disks, o.most, o.only)])
     return parser
 
 
@@ -50,8 +65,12 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _all_attacks(options: argparse.Namespace) -> list[Attack]:
-    files = DEFAULT_COUNT if options.minutes is None else _FILES_IN_A_ROUND
-    return [partial(attack_files, files)]
+    once = options.minutes is None
+    return [
+        partial(attack_files, DEFAULT_COUNT if once else _FILES_IN_A_ROUND),
+        partial(kills.attack_kills, kills.DEFAULT_COUNT if once else _KILLS_IN_A_ROUND),
+        attack_disks,
+    ]
 
 
 def _run(options: argparse.Namespace) -> int:
