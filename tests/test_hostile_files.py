@@ -17,6 +17,7 @@ from bb_jax.learning.state import init_state
 from bb_jax.policies.packed_state import PACKED_FORMAT
 from eval.ladder import read_ladder
 from eval.matches.resumable import PartialResults
+from eval.report.data import read_runs
 from eval.runs.metrics_file import read_metrics
 from eval.statistics.manifest import read_manifest
 from train.config import load_config
@@ -130,3 +131,11 @@ def test_partial_results_of_another_shape_are_played_anew(tmp_path):
         assert partial.read({}, 2).shape == (2, 2, 0, 2)
     assert len(notes) == 2
     assert all("damaged" in text for text in notes)
+
+
+def test_a_report_on_a_manifest_whose_step_is_no_number(tmp_path):
+    (tmp_path / "training_metrics.jsonl").write_text('{"iteration": 1}\n')
+    entries = [{"step": [], "elo": {"rating": 1}}, {"step": 2, "elo": {"rating": 3}}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"version": 1, "entries": entries}))
+    (data,) = read_runs([tmp_path])
+    assert [(rating.step, rating.rating) for rating in data.ratings()] == [(2, 3.0)]

@@ -139,7 +139,11 @@ class RunData:
     def ratings(self) -> list[Rating]:
         """Ratings by step: from the ladder, else from the manifest; labels from the manifest."""
         found: dict[int, Rating] = {}
-        labels = {entry.get("step"): str(entry.get("label") or "") for entry in self.entries}
+        labels = {
+            entry["step"]: str(entry.get("label") or "")
+            for entry in self.entries
+            if isinstance(entry.get("step"), int)
+        }
         for entry in [*self.entries, *_objects(self.ladder, "checkpoints")]:
             elo, step, above = entry.get("elo"), entry.get("step"), entry.get("above_predecessor")
             rating = elo.get("rating") if isinstance(elo, dict) else None
