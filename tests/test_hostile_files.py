@@ -37,6 +37,10 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+def link_to_a_device(path):
+    path.symlink_to("/dev/zero")
+
+
 def terabyte(path):
     path.touch()
     os.truncate(path, 2**40)
@@ -45,7 +49,7 @@ def terabyte(path):
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize(
-    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), terabyte], ids=str
+    "make", [os.mkfifo, link_to_a_device, terabyte], ids=["pipe", "device", "terabyte"]
 )
 def test_what_is_no_file_to_read_is_refused_and_never_waited_for(tmp_path, name, make):
     make(tmp_path / name)
