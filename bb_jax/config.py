@@ -146,7 +146,9 @@ class ExpertConfig(StrictModel):
         "of all afterstates at `policy_temperature`. With 0, only afterstates that were played "
         "are learned from.",
     )
-    learning_rate: float = Field(1e-3, ge=0, description="Step size of Adam.")
+    learning_rate: float = Field(
+        1e-3, ge=0, description="Step size of Adam.", json_schema_extra=MAY_CHANGE
+    )
     reuse: float = Field(
         2.0, gt=0, description="Number of gradient steps that use a position, on average."
     )
@@ -154,5 +156,8 @@ class ExpertConfig(StrictModel):
         2048, ge=1, description="Positions in one gradient step, over all devices together."
     )
     max_grad_norm: float = Field(
-        1.0, gt=0, description="Gradients with a larger global norm are scaled down to it."
+        1.0,
+        gt=0,
+        description="Gradients with a larger global norm are scaled down to it.",
+        json_schema_extra=MAY_CHANGE,
     )
