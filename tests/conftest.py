@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,10 @@ from tests import compiling
 # Cores are shared, so how long one example takes says nothing about the code.
 settings.register_profile("project", deadline=None, print_blob=True)
 settings.load_profile("project")
+
+# A shell starts what runs in the background, or under nohup, with these ignored. Tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Before anything imports JAX.
 compiling.configure()

@@ -31,9 +31,9 @@ def test_a_missing_library_is_named_with_its_extra(module, extra, missing):
 import sys
 sys.modules[{missing!r}] = None
 try:
-    import bb_sim.{module}
+    import bb_sim.interfaces.{module}
 except ImportError as error:
     print(error)
 """
     message = output_of(code)
-    assert f"bb_sim.{module}" in message and f"extra `{extra}`" in message
+    assert f"bb_sim.interfaces.{module}" in message and f"extra `{extra}`" in message
