@@ -1,4 +1,4 @@
-"""Attacks the program: python -m attack [files|kills|disks] [--count N] [--seed N] [--minutes M].
+"""Attacks the program: python -m attack [files|kills|disks|soak] [--count N] [--seed N] ...
 
 Without a name all attacks run, for about an hour. With --minutes they run again and again, each
 time with another seed, for as long. The exit code is 1 if something was found.
@@ -15,6 +15,7 @@ from functools import partial
 from attack import kills
 from attack.disks import attack_disks
 from attack.files import DEFAULT_COUNT, attack_files
+from attack.soak import DEFAULT_MINUTES, attack_soak
 from attack.tally import Tally
 from eval.command_line import Parser, run_command, start_jax
 from eval.console import show
@@ -57,6 +58,14 @@ def _parser() -> Parser:
     command.add_argument("--most", type=int, metavar="K", help="the largest number of a call")
     command.add_argument("--only", metavar="KIND:ERROR:K", help="try one call alone")
     command.set_defaults(attacks=lambda o: [partial(attack_disks, o.most, o.only)])
+
+    command = commands.add_parser("soak", help="a training stopped and resumed again and again")
+    command.add_argument(
+        "--minutes", dest="soak", type=float, default=DEFAULT_MINUTES, metavar="M",
+        help=f"default: {DEFAULT_MINUTES:g}",
+    )  # fmt: skip
+    _add_seed(command)
+    command.set_defaults(attacks=lambda o: [partial(attack_soak, o.soak)])
     return parser
 
 

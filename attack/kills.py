@@ -18,17 +18,17 @@ from typing import Any
 from attack.small_runs import (
     ITERATIONS,
     Command,
+    end_processes,
     marked_processes,
     metrics,
     shared_memory,
+    wait_until_gone,
     write_config,
 )
 from attack.tally import Tally
 from eval.runs.layout import FINAL_EVALUATION, MANIFEST, saved_steps
 
 DEFAULT_COUNT = 40
-# Seconds that what a killed process leaves behind may live.
-_GRACE = 10.0
 _MOST_STARTS = 8
 
 
@@ -221,21 +221,14 @@ def _complete(scene: Scene, folder: Path, newest: int | None) -> None:
 
 
 def _gone(mark: str, blocks: set[Path]) -> None:
-    """Waits until no process and no shared memory is left."""
-    ends = time.monotonic() + _GRACE
-    while True:
-        processes, left = marked_processes(mark), [b for b in blocks if b.exists()]
-        if not processes and not left:
-            return
-        if time.monotonic() > ends:
-            raise _FoundError(f"after {_GRACE:.0f} s there are still {processes} and {left}")
-        time.sleep(0.1)
+    left = wait_until_gone(mark, blocks)
+    if left:
+        raise _FoundError(left)
 
 
 def _end(folder: Path) -> None:
     """Ends what is left of a command, and removes its folder."""
-    for process in marked_processes(str(folder)):
-        _signal(process, signal.SIGKILL)
+    end_processes(str(folder))
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ REPOSITORY = Path(__file__).parents[1]
 ITERATIONS = 4
 # Seconds after which a command hangs.
 PATIENCE = 600.0
+# Seconds that what a killed process leaves behind may live.
+_GRACE = 10.0
 
 # In the environment of every process that a struck command starts.
 _MARK = "ATTACKED_COMMAND"
@@ -92,10 +97,10 @@ class Command:
             )
         self._output = output
 
-    def wait(self) -> tuple[int, str]:
-        """Waits for the end; the exit code and the output."""
+    def wait(self, patience: float = PATIENCE) -> tuple[int, str]:
+        """Waits so many seconds for the end, then kills it; the exit code and the output."""
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -115,6 +120,25 @@ def marked_processes(mark: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def end_processes(mark: str) -> None:
+    """Kills the processes that carry a mark."""
+    for process in marked_processes(mark):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def wait_until_gone(mark: str, blocks: set[Path]) -> str | None:
+    """Waits until no process and no shared memory is left; says what is left after some seconds."""
+    ends = time.monotonic() + _GRACE
+    while True:
+        processes, left = marked_processes(mark), [b for b in blocks if b.exists()]
+        if not processes and not left:
+            return None
+        if time.monotonic() > ends:
+            return f"after {_GRACE:.0f} s there are still {processes} and {left}"
+        time.sleep(0.1)
 
 
 def shared_memory(processes: Sequence[int]) -> set[Path]:
