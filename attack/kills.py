@@ -1,229 +1,294 @@
-"""Kills commands at random moments: started again they end as if nobody had killed them."""
+"""Kills commands at chosen moments: started again they end as if nobody had killed them."""
 
 from __future__ import annotations
 
-import json
 import os
 import random
+import select
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attack.points import COUNT, HOLD, POINT
+from attack.scenes import SCENES, FoundError, Moment, Scene
 from attack.small_runs import (
     ITERATIONS,
+    PATIENCE,
     Command,
     end_processes,
     marked_processes,
-    metrics,
     shared_memory,
     wait_until_gone,
-    write_config,
 )
 from attack.tally import Tally
-from eval.runs.layout import FINAL_EVALUATION, MANIFEST, saved_steps
+from eval.runs.layout import FINAL_EVALUATION, saved_steps
 
 DEFAULT_COUNT = 40
 _MOST_STARTS = 8
-
-
-class _FoundError(Exception):
-    """Something that must not happen."""
+_POLL_SECONDS = 0.002
+# Who is killed: the command, all of its processes at once, one of its helpers.
+_MAIN, _ALL, _HELPER = "", " with all its processes", ", a helper"
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A command to be killed.
+class _Strike:
+    """One kill.
 
     Attributes:
-      name: its name in the table.
-      prepare: makes what the command needs in a folder.
-      arguments: the interpreter's arguments, given the folder.
-      result: what must be equal, read from the folder when the command has ended.
-      trains: whether the command continues the checkpoints of the folder's run.
-      detached: whether its processes go on without it.
+      moment: when it is due.
+      count: the moment is the time that its point is reached for the countth time.
+      hold: whether the command stands still there.
+      seconds: how much later it strikes; None for a part of the command's time.
+      part: that part; it also chooses among several helpers.
+      victim: who is killed.
     """
 
-    name: str
-    prepare: Callable[[Path], object]
-    arguments: Callable[[Path], list[str]]
-    result: Callable[[Path], Any]
-    trains: bool = True
-    detached: bool = False
+    moment: Moment
+    count: int
+    hold: bool
+    seconds: float | None
+    part: float
+    victim: str
+
+    def __str__(self) -> str:
+        return f"{self.moment.name}{self.victim}"
 
 
-def _train(folder: Path) -> list[str]:
-    return ["-m", "train.main", "--config", str(folder / "config.yaml")]
-
-
-def _start_job(folder: Path) -> list[str]:
-    return ["-m", "train.jobs", "start", "--config", str(folder / "config.yaml")]
-
-
-def _run_metrics(folder: Path) -> Any:
-    return metrics(folder / "run")
-
-
-def _finished_run(folder: Path) -> None:
-    """A run without a manifest, trained once for all that need one."""
-    origin = folder.parent / "origin"
-    if not origin.exists():
-        write_config(origin, use_exploit_patch=False)
-        code, output = Command(str(origin), _train(origin), folder.parent / "origin.log").wait()
-        if code:
-            raise _FoundError(f"an undisturbed training ended with {code}: {output[-300:]}")
-        (origin / "run" / MANIFEST).unlink()
-    shutil.copytree(origin, folder, dirs_exist_ok=True)
-
-
-def _manifest(folder: Path) -> Any:
-    entries = json.loads((folder / "run" / MANIFEST).read_text())["entries"]
-    return [{k: v for k, v in entry.items() if k != "date"} for entry in entries]
-
-
-def _tournament(folder: Path) -> list[str]:
-    players = [str(folder / "run"), "random", "heuristic", "online"]
-    command = ["-m", "eval.tournament", *players, "--games", "20000", "--device", "cpu"]
-    return [*command, "--json", str(folder / "result.json")]
-
-
-def _results(folder: Path) -> Any:
-    content = json.loads((folder / "result.json").read_text())
-    return content["results"]
-
-
-_SCENES = (
-    Scene(
-        "training",
-        lambda folder: write_config(folder, async_game_generation=False),
-        _train,
-        _run_metrics,
-    ),
-    Scene("backfill", _finished_run, lambda folder: [
-        "-m", "eval.backfill", str(folder / "run"), "--games", "4000", "--device", "cpu",
-    ], _manifest, trains=False),
-    Scene("asynchronous training", write_config, _train, _run_metrics),
-    Scene("tournament", _finished_run, _tournament, _results, trains=False),
-    Scene(
-        "expert iteration",
-        lambda folder: write_config(folder, algorithm="expert_iteration", use_exploit_patch=False),
-        _train,
-        _run_metrics,
-    ),
-    Scene("job", write_config, _start_job, _run_metrics, detached=True),
-)  # fmt: skip
+def _strikes(scene: Scene, rng: random.Random) -> list[_Strike]:
+    """One to three kills in a row, each after a new start."""
+    strikes = []
+    for _ in range(rng.choice((1, 2, 2, 3))):
+        moment, part = rng.choice(scene.moments), rng.random()
+        strikes.append(
+            _Strike(
+                moment,
+                count=rng.randint(1, moment.count),
+                hold=bool(moment.point) and rng.random() < 0.3,
+                seconds=None if moment.seconds is None else part * moment.seconds,
+                part=part,
+                victim=rng.choice((_MAIN, _MAIN, _MAIN, _ALL, _ALL, _HELPER)),
+            )
+        )
+    return strikes
 
 
 def attack_kills(count: int, seed: int, only: int | None = None) -> Tally:
     """Kills commands, and starts each again until it ends by itself.
 
     Args:
-      count: number of kills.
-      seed: when kill i strikes is a function of the seed and i, in parts of the time that the
-        command takes when nobody disturbs it.
-      only: the number of the one kill to try.
+      count: number of kills; a few more where the last case has several.
+      seed: case i, with one to three kills, is a function of the seed and i.
+      only: the number of the one case to try.
     """
     tally = Tally()
-    expected: dict[str, tuple[float, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="attack") as name:
-        top = Path(name)
-        for number in range(count) if only is None else (only,):
-            scene = _SCENES[number % len(_SCENES)]
-            tried = f"kill: {scene.name}"
-            # Its path is part of a result: it names players, and so chooses deals.
-            folder = top / scene.name
-            try:
-                if scene.name not in expected:
-                    expected[scene.name] = _undisturbed(scene, folder)
-                seconds, result = expected[scene.name]
-                moment = random.Random(f"{seed}:{number}").random()
-                outcome = _kill(scene, folder, moment * seconds, result)
-            except _FoundError as error:
-                repeat = f"kills --seed {seed} --only {number}"
-                tally.find(tried, repeat, str(error))
-            else:
-                tally.count(tried, outcome)
-            finally:
-                _end(folder)
+        matrix = _Matrix(Path(name), seed, tally)
+        number, killed = only or 0, 0
+        while killed < count:
+            killed += matrix.try_case(number)
+            number += 1
+            if only is not None:
+                break
     return tally
+
+
+class _Matrix:
+    """The cases of a seed."""
+
+    def __init__(self, top: Path, seed: int, tally: Tally):
+        self._top, self._seed, self._tally = top, seed, tally
+        # For each scene the seconds that it takes when nobody disturbs it, and its result.
+        self._expected: dict[str, tuple[float, Any]] = {}
+
+    def try_case(self, number: int) -> int:
+        """Tries a case; returns the number of its kills, at least one."""
+        scene = SCENES[number % len(SCENES)]
+        strikes = _strikes(scene, random.Random(f"{self._seed}:{number}"))
+        tried = f"kill: {scene.name}"
+        # Its path is part of a result: it names players, and so chooses deals.
+        folder = self._top / scene.name.replace(" ", "_")
+        done: list[str] = []
+        outcome = "as if nobody had killed it"
+        try:
+            if scene.name not in self._expected:
+                self._expected[scene.name] = _undisturbed(scene, folder)
+            seconds, result = self._expected[scene.name]
+            _try(scene, folder, strikes, seconds, result, done)
+        except FoundError as error:
+            repeat = f"kills --seed {self._seed} --only {number}"
+            outcome = f"FOUND {error} (python -m attack {repeat})"
+            self._tally.find(tried, repeat, f"{', '.join(done)}: {error}")
+        finally:
+            _end(folder)
+        for kill in done[1 if outcome.startswith("FOUND") else 0 :]:
+            self._tally.count(tried, kill)
+        print(f"case {number}, {tried}: {', '.join(done)}: {outcome}", flush=True)
+        return max(1, len(done))
 
 
 def _undisturbed(scene: Scene, folder: Path) -> tuple[float, Any]:
     """Seconds that a command takes, and its result."""
-    results = []
-    # The first one compiles, which later ones need not.
-    for _ in range(2):
-        folder.mkdir()
-        scene.prepare(folder)
-        started = time.monotonic()
-        _complete(scene, folder, None)
-        seconds = time.monotonic() - started
-        results.append(scene.result(folder))
-        shutil.rmtree(folder)
-    if results[0] != results[1]:
-        raise _FoundError("undisturbed it does not end twice with the same result")
-    return seconds, results[0]
-
-
-def _kill(scene: Scene, folder: Path, seconds: float, expected: Any) -> str:
     folder.mkdir()
     scene.prepare(folder)
-    mark, run = str(folder), folder / "run"
-    command = Command(mark, scene.arguments(folder), folder / "killed.log")
-    time.sleep(seconds)
-    alive = marked_processes(mark)
-    victim = command.process.pid
-    if scene.detached and alive:
-        victim = alive[int(1000 * seconds) % len(alive)]
-    if victim not in alive:
-        outcome = "it had ended"
-    else:
-        outcome = "resumed"
-        # It stands still while it is written down what it holds.
-        _signal(victim, signal.SIGSTOP)
-        blocks = shared_memory(alive)
-        _signal(victim, signal.SIGKILL)
-        if not scene.detached:
-            command.process.wait()
-            _gone(mark, blocks)
-    newest = max(saved_steps(run), default=0) if scene.trains and not scene.detached else 0
-    _complete(scene, folder, newest)
-    _gone(mark, set())
+    started = time.monotonic()
+    _complete(scene, folder, None)
+    seconds = time.monotonic() - started
+    result = scene.result(folder)
+    shutil.rmtree(folder)
+    return seconds, result
+
+
+def _try(
+    scene: Scene,
+    folder: Path,
+    strikes: Sequence[_Strike],
+    seconds: float,
+    expected: Any,
+    done: list[str],
+) -> None:
+    """Tries the kills of a case; adds each to `done`."""
+    folder.mkdir()
+    scene.prepare(folder)
+    newest = 0
+    for strike in strikes:
+        done.append(str(strike))
+        newest = max(newest, _strike(scene, folder, strike, seconds, newest, done))
+    _complete(scene, folder, newest if scene.trains and not scene.detached else None)
+    _gone(str(folder), set())
     if scene.result(folder) != expected:
-        raise _FoundError(f"killed after {seconds:.2f} s it ends with another result")
-    return outcome
+        raise FoundError("it ends with another result")
+    litter = [
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.name.startswith(".") and path.suffix in (".partial", ".probe")
+    ]
+    litter += [str(p.relative_to(folder)) for p in folder.rglob("*orbax-checkpoint-tmp*")]
+    if litter:
+        raise FoundError(f"it leaves {', '.join(litter)}")
+
+
+def _strike(
+    scene: Scene, folder: Path, strike: _Strike, seconds: float, newest: int, done: list[str]
+) -> int:
+    """Starts the command and kills it; returns its newest checkpoint."""
+    mark, output = str(folder), folder / "killed.log"
+    reading, writing = os.pipe()
+    try:
+        arguments, variables = ["-m", *scene.arguments(folder)], {}
+        if strike.moment.point:
+            arguments = ["-m", "attack.points", str(writing), *scene.arguments(folder)]
+            variables = {
+                POINT: strike.moment.point, COUNT: str(strike.count), HOLD: str(strike.hold),
+            }  # fmt: skip
+        command = Command(mark, arguments, output, descriptors=(writing,), **variables)
+    finally:
+        os.close(writing)
+    try:
+        _wait_for_moment(scene, folder, strike, command, reading)
+    finally:
+        os.close(reading)
+    if not strike.hold:
+        time.sleep(strike.part * seconds if strike.seconds is None else strike.seconds)
+    alive = marked_processes(mark)
+    victims = _victims(scene, strike, command.process.pid, alive)
+    if not victims:
+        done[-1] = "it had ended"
+    # They stand still while it is written down what they hold.
+    for victim in victims:
+        _signal(victim, signal.SIGSTOP)
+    blocks = shared_memory(alive)
+    reached = max(saved_steps(folder / "run"), default=0) if scene.trains else 0
+    for victim in victims:
+        _signal(victim, signal.SIGKILL)
+    if scene.detached:
+        if strike.victim == _ALL:
+            _gone(mark, blocks)
+        return 0
+    if strike.hold and command.process.pid not in victims:
+        # It would stand still for ever.
+        _signal(command.process.pid, signal.SIGKILL)
+    code, text = command.wait()
+    _gone(mark, blocks)
+    survived = command.process.pid not in victims and not strike.hold
+    if survived and (code or "Traceback" in text):
+        raise FoundError(f"without its helper it ends with {code}: {text[-300:]!r}")
+    _check_beginning(text, newest)
+    return reached
+
+
+def _wait_for_moment(
+    scene: Scene, folder: Path, strike: _Strike, command: Command, reading: int
+) -> None:
+    """Returns when the moment has come or the command has ended."""
+    moment = strike.moment
+    if moment.point:
+        # At the command's end there is nothing to read, which also counts as ready.
+        ready, _, _ = select.select([reading], [], [], PATIENCE)
+        if not ready:
+            raise FoundError(f"it hangs for {PATIENCE:.0f} s")
+    elif moment.seen is not None:
+        ends = time.monotonic() + PATIENCE
+        while not moment.seen(folder):
+            if time.monotonic() > ends:
+                raise FoundError(f"it hangs for {PATIENCE:.0f} s")
+            ended = command.process.poll() is not None
+            if ended and not (scene.detached and marked_processes(str(folder))):
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+def _victims(scene: Scene, strike: _Strike, main: int, alive: list[int]) -> list[int]:
+    if strike.victim == _ALL:
+        return alive
+    helpers = sorted(set(alive) - {main})
+    if helpers and (strike.victim == _HELPER or scene.detached):
+        return [helpers[int(strike.part * len(helpers))]]
+    return [main] if main in alive else []
+
+
+def _check_beginning(output: str, newest: int) -> None:
+    """Checks that a training that got so far has begun with the newest checkpoint."""
+    begins = f"begins with checkpoint {newest} of"
+    if newest and " begins with " in output and begins not in output:
+        raise FoundError(f"it does not begin with checkpoint {newest}: {output[:200]!r}")
 
 
 def _complete(scene: Scene, folder: Path, newest: int | None) -> None:
     """Starts a command until it has ended by itself; it has to begin with the newest checkpoint."""
     for _ in range(_MOST_STARTS):
-        command = Command(str(folder), scene.arguments(folder), folder / "started.log")
+        arguments = ["-m", *scene.arguments(folder)]
+        command = Command(str(folder), arguments, folder / "started.log")
         code, output = command.wait()
         if "Traceback" in output:
-            raise _FoundError(f"started again it shows a traceback: {output[-300:]!r}")
+            raise FoundError(f"started again it shows a traceback: {output[-300:]!r}")
         if not scene.detached:
-            if code:
-                raise _FoundError(f"started again it ends with {code}: {output[-300:]!r}")
-            begins = f"begins with checkpoint {newest} of"
-            if newest and newest < ITERATIONS and begins not in output:
-                raise _FoundError(f"it does not begin with checkpoint {newest}: {output[:200]!r}")
+            if code and not _is_done_already(scene, folder, output):
+                raise FoundError(f"started again it ends with {code}: {output[-300:]!r}")
+            if newest is not None and newest < ITERATIONS:
+                _check_beginning(output, newest)
             return
         while marked_processes(str(folder)):
             time.sleep(0.1)
         if (folder / "run" / FINAL_EVALUATION).exists():
             return
-    raise _FoundError(f"started {_MOST_STARTS} times it has not finished: {output[-300:]!r}")
+    raise FoundError(f"started {_MOST_STARTS} times it has not finished: {output[-300:]!r}")
+
+
+def _is_done_already(scene: Scene, folder: Path, output: str) -> bool:
+    """Whether the command refuses because its result is there from before it was killed."""
+    return scene.name == "packing" and "exists already, and is not overwritten" in output
 
 
 def _gone(mark: str, blocks: set[Path]) -> None:
     left = wait_until_gone(mark, blocks)
     if left:
-        raise _FoundError(left)
+        raise FoundError(left)
 
 
 def _end(folder: Path) -> None:

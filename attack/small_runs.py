@@ -32,22 +32,22 @@ experiment_name: small
 total_iterations: {ITERATIONS}
 network_config: {{kind: mlp, hidden_layers: [16], dropout: 0.0}}
 ppo_config: {{learning_rate: 1e-3, minibatch_size: 128, ppo_epochs: 2}}
-games_per_iteration: 40
+games_per_iteration: 24
 num_groups: 2
-games_per_group: 16
-async_num_workers: 2
+games_per_group: 12
+async_num_workers: 1
 buffer_size: 2000
 opponent_config: {{current_weight: 0.4, checkpoint_weight: 0.2, random_weight: 0.1, \
 heuristic_weight: 0.3, max_checkpoints: 2}}
 eval_opponents: [random, online]
 eval_frequency: 2
-eval_games: 20
-final_eval_games: 20
+eval_games: 8
+final_eval_games: 8
 checkpoint_frequency: 1
 use_exploit_patch: true
 exploit_patch_interval: 2
-exploit_patch_iterations: 3
-exploit_patch_games: 20
+exploit_patch_iterations: 6
+exploit_patch_games: 8
 exploit_patch_threshold: 0.0
 device: cpu
 """
@@ -67,13 +67,22 @@ def write_config(folder: Path, **changes: object) -> Path:
 class Command:
     """A command in the background; it and all processes that it starts carry a mark."""
 
-    def __init__(self, mark: str, arguments: Sequence[str], output: Path, **variables: str):
+    def __init__(
+        self,
+        mark: str,
+        arguments: Sequence[str],
+        output: Path,
+        *,
+        descriptors: Sequence[int] = (),
+        **variables: str,
+    ):
         """Starts `python ARGUMENTS`.
 
         Args:
           mark: a text that no other command has, such as the path of its folder.
           arguments: the interpreter's arguments.
           output: a file for standard output and standard error.
+          descriptors: files that stay open in the process.
           variables: environment variables to set.
         """
         environment = os.environ | {
@@ -82,7 +91,8 @@ class Command:
             "JAX_COMPILATION_CACHE_DIR": str(_COMPILED),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0 "
+            "--xla_force_host_platform_device_count=1",
             **variables,
         }
         with output.open("wb") as file:
@@ -94,6 +104,7 @@ class Command:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=tuple(descriptors),
             )
         self._output = output
 
