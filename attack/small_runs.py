@@ -160,7 +160,7 @@ def shared_memory(processes: Sequence[int]) -> set[Path]:
             maps = Path(f"/proc/{process}/maps").read_text()
         except OSError:
             continue
-        blocks |= {Path(path) for path in re.findall(r"/dev/shm/psm_\w+", maps)}
+        blocks |= {Path(path) for path in re.findall(r"/dev/shm/.+", maps)}
     return blocks
 
 

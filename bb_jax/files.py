@@ -1,11 +1,13 @@
 """Files that are read and written whole or not at all, and JSON objects in them."""
 
 import errno
+import fcntl
+import glob
 import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -107,14 +109,34 @@ def write_whole(
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
             with open(temporary, "wb") as file:
+                _lock(file.fileno())
                 file.write(content)
                 if sync:
                     file.flush()
                     os.fsync(file.fileno())
-            os.replace(temporary, path)
+                os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        _remove_remains(path)
+
+
+def _lock(descriptor: int) -> bool:
+    """Locks a file that is being written; False where somebody else does, or no lock is there."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_remains(path: Path) -> None:
+    """Removes what killed processes have left of their attempts to write a file."""
+    for remains in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        with suppress(OSError), open_regular(remains) as file:
+            # A process on another machine may be writing it now.
+            if _lock(file.fileno()):
+                remains.unlink()
 
 
 def write_json(

@@ -1,5 +1,6 @@
 """Refusals of the file system, where its own words would mislead."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,17 @@ def test_a_file_in_place_of_a_folder_is_called_one(tmp_path, below):
 def test_a_long_name_is_called_too_long(tmp_path, use):
     with pytest.raises(FileError, match="a name of 300 bytes is too long"):
         use(tmp_path / ("n" * 300) / "file" if use is make_folder else tmp_path / ("n" * 300))
+
+
+def test_what_a_killed_process_left_of_a_file_goes_when_it_is_written(tmp_path):
+    remains = tmp_path / ".a.json.12345.partial"
+    remains.write_bytes(b"hal")
+    written = tmp_path / ".a.json.54321.partial"
+    with open(written, "wb") as file:
+        # As another process does that is writing it now.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        others = [tmp_path / ".b.json.12345.partial", tmp_path / "a.json.partial"]
+        for other in others:
+            other.write_bytes(b"")
+        write_whole(tmp_path / "a.json", b"{}")
+        assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", written, *others])

@@ -86,7 +86,7 @@ class Training:
     def shared_memory(self) -> list[Path]:
         """The blocks of shared memory that it has mapped."""
         maps = Path(f"/proc/{self.process.pid}/maps").read_text()
-        return sorted({Path(path) for path in re.findall(r"/dev/shm/psm_\w+", maps)})
+        return sorted({Path(path) for path in re.findall(r"/dev/shm/.+", maps)})
 
 
 def is_alive(pid: int) -> bool:

@@ -75,7 +75,7 @@ class Generator:
             }
         )
         worker_spec = WorkerSpec(
-            layout=self._shared.layout,
+            shared=self._shared,
             slots=shape.slots,
             scoring=scoring,
             stop_when_decided=stop_when_decided,

@@ -2,39 +2,87 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing import shared_memory
+from multiprocessing import reduction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from train.interrupt import stop_signals_blocked
-
 # Every array starts on its own cache line, so that two processes never write to the same line.
 _ALIGNMENT = 64
+# Where Linux has files in memory; elsewhere the block is a temporary file.
+_MEMORY = Path("/dev/shm")
 
 
-@dataclass(frozen=True)
-class SharedLayout:
-    """The block's name and, for each array, its offset in bytes, shape and dtype."""
+class SharedBlock:
+    """Memory that processes share. It has no name, so it ends with the last of them.
 
-    block: str
-    arrays: Mapping[str, tuple[int, tuple[int, ...], str]]
+    A name would stay, and the memory with it, where all processes are killed at once.
+    """
+
+    def __init__(self, descriptor: int, size: int):
+        """Maps a file.
+
+        Args:
+          descriptor: the open file; the block closes it.
+          size: its size in bytes.
+        """
+        self.descriptor, self.size = descriptor, size
+        self.memory = mmap.mmap(descriptor, size)
+
+    @classmethod
+    def create(cls, size: int) -> SharedBlock:
+        """Creates a block of zeros.
+
+        Args:
+          size: in bytes.
+
+        Raises:
+          OSError: it does not fit.
+        """
+        with tempfile.TemporaryFile(dir=_MEMORY if _MEMORY.is_dir() else None) as file:
+            # Allocates all of it now. Otherwise a write without memory left kills the process.
+            reserve = getattr(os, "posix_fallocate", None)
+            if reserve is None:
+                os.ftruncate(file.fileno(), size)
+            else:
+                reserve(file.fileno(), 0, size)
+            return cls(os.dup(file.fileno()), size)
+
+    def close(self) -> None:
+        """Unmaps the block, which is kept only by arrays that are still alive."""
+        os.close(self.descriptor)
+        with suppress(BufferError):
+            self.memory.close()
+
+    def __reduce__(self) -> tuple[Callable[..., SharedBlock], tuple[Any, ...]]:
+        """Pickles it for a process that is being started, which gets a descriptor of its own."""
+        return _inherited, (reduction.DupFd(self.descriptor), self.size)
+
+
+def _inherited(descriptor: Any, size: int) -> SharedBlock:
+    return SharedBlock(descriptor.detach(), size)
 
 
 class SharedArrays:
-    """The arrays of one block, which its owner creates and workers attach to."""
+    """The arrays of one block. A worker gets them as an argument of its process."""
 
-    def __init__(self, memory: shared_memory.SharedMemory, layout: SharedLayout, owner: bool):
-        self.layout = layout
-        self._memory = memory
-        self._owner = owner
+    def __init__(self, block: SharedBlock, layout: Mapping[str, tuple[int, tuple[int, ...], str]]):
+        """Lays arrays over a block.
+
+        Args:
+          block: the memory.
+          layout: for each array its offset in bytes, shape and dtype.
+        """
+        self._block, self._layout = block, layout
         self._arrays: dict[str, np.ndarray] = {
-            name: np.ndarray(shape, dtype, buffer=memory.buf, offset=offset)
-            for name, (offset, shape, dtype) in layout.arrays.items()
+            name: np.ndarray(shape, dtype, buffer=block.memory, offset=offset)
+            for name, (offset, shape, dtype) in layout.items()
         }
 
     @classmethod
@@ -47,50 +95,28 @@ class SharedArrays:
         Raises:
           OSError: the block does not fit in shared memory; the text says how much it needs.
         """
-        arrays = {}
+        layout = {}
         size = 0
         for name, (shape, scalar) in specification.items():
             dtype = np.dtype(scalar)
-            arrays[name] = (size, tuple(shape), dtype.str)
+            layout[name] = (size, tuple(shape), dtype.str)
             length = int(np.prod(shape)) * dtype.itemsize
             size += -(-length // _ALIGNMENT) * _ALIGNMENT
-        # The first block starts Python's tracker, which would end at a SIGHUP and lose the block.
-        with stop_signals_blocked():
-            memory = shared_memory.SharedMemory(create=True, size=max(size, 1))
+        size = max(size, 1)
         try:
-            _reserve(memory)
+            return cls(SharedBlock.create(size), layout)
         except OSError as error:
-            memory.close()
-            memory.unlink()
-            reason = f"{error.strerror}, where {memory.size} bytes are needed"
+            reason = f"{error.strerror}, where {size} bytes are needed"
             raise OSError(error.errno, reason) from error
-        return cls(memory, SharedLayout(memory.name, arrays), owner=True)
-
-    @classmethod
-    def attach(cls, layout: SharedLayout) -> SharedArrays:
-        """Attaches to the block that another process created."""
-        return cls(shared_memory.SharedMemory(name=layout.block), layout, owner=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._arrays[name]
 
     def close(self) -> None:
-        """Detaches from the block, which invalidates all views; the owner also removes it."""
+        """Detaches from the block, which invalidates all views."""
         self._arrays.clear()
-        if self._owner:
-            self._memory.unlink()
-        # A view that is still alive keeps the mapping; the block's name is removed already.
-        with suppress(BufferError):
-            self._memory.close()
+        self._block.close()
 
-
-def _reserve(memory: shared_memory.SharedMemory) -> None:
-    """Allocates the whole block now. Otherwise a write without memory left kills the process.
-
-    Raises:
-      OSError: there is not enough memory.
-    """
-    path = Path("/dev/shm", memory.name)
-    if path.exists():  # on Linux
-        with open(path, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, memory.size)
+    def __reduce__(self) -> tuple[type[SharedArrays], tuple[Any, ...]]:
+        """Pickles them for a process that is being started."""
+        return SharedArrays, (self._block, self._layout)

@@ -21,7 +21,7 @@ from bb_jax.errors import EvaluationError
 from bb_sim import State
 from bb_sim.arena import EXTERNAL, NO_ACTION, Arena, RolloutBuffer
 from eval.matches.agents import Agent, load_agent, select_action_id
-from train.games.shared_arrays import SharedArrays, SharedLayout
+from train.games.shared_arrays import SharedArrays
 from train.interrupt import STOP_SIGNALS
 
 # External policies with this index or a higher one are Python agents, which run in the worker.
@@ -40,14 +40,14 @@ class WorkerSpec:
     """What a worker needs to know; it is the same for all workers of a run.
 
     Attributes:
-      layout: the layout of the shared arrays.
+      shared: the arrays that the worker shares with the main process.
       slots: games that a group plays at the same time.
       scoring: the scoring, see `bb_sim.SCORINGS`.
       stop_when_decided: whether a game ends as soon as its result is certain.
       python_agents: names of the Python agents, "package.module:Class".
     """
 
-    layout: SharedLayout
+    shared: SharedArrays
     slots: int
     scoring: str
     stop_when_decided: bool
@@ -156,7 +156,7 @@ def run_worker(connection: Connection, path: list[str], spec: WorkerSpec) -> Non
         signal.signal(number, signal.SIG_IGN)
     sys.path[:] = path
     try:
-        shared = SharedArrays.attach(spec.layout)
+        shared = spec.shared
         rollout = RolloutBuffer(
             len(shared["rollout_lengths"]),
             observations=shared["rollout_observations"],
