@@ -38,12 +38,32 @@ from bb_sim.rules.observation import (
 
 # Margins of points and of strength are clipped to this, in either direction.
 _MARGIN_CLIP = 20
+# The bytes at which the sets of cards begin: the observer's hand and deck, the opponent's unseen
+# cards.
+SET_BYTES = (HAND_BYTE, DECK_BYTE, UNSEEN_BYTE)
 _QUEUE = slice(QUEUE_BYTE, QUEUE_BYTE + QUEUE_SIZE)
 _LEGAL = slice(LEGAL_BYTE, OBSERVATION_SIZE)
 
 
+class Column(NamedTuple):
+    """Where rows hold a feature that takes one of `size` values.
+
+    Attributes:
+      byte: the byte's place in a row.
+      first: what the byte holds for value 0; value v is `first + v`.
+      size: the number of values.
+      clipped: whether a byte outside the values stands for the nearest one; otherwise it stands for
+        no value.
+    """
+
+    byte: int
+    first: int
+    size: int
+    clipped: bool = False
+
+
 class Category(NamedTuple):
-    """A feature that takes one of `size` values.
+    """A feature that takes one of `size` values, read from rows.
 
     Attributes:
       value: uint8 [B]; `size` or more stands for no value.
@@ -123,7 +143,7 @@ def queue_one_hot(observations: jax.Array) -> jax.Array:
     The first 12 entries are the observer's species, the others the opponent's. An empty position is
     all false.
     """
-    hot = one_hot(_queue_categories(observations))
+    hot = one_hot(_read(observations, queue_columns()))
     return hot.reshape(-1, QUEUE_SIZE, 2 * NUM_SPECIES)
 
 
@@ -145,21 +165,24 @@ def hand_one_hot(observations: jax.Array) -> jax.Array:
     return held[:, None, :] & (rank[:, None, :] == jnp.arange(HAND_SIZE)[None, :, None])
 
 
-def _queue_categories(observations: jax.Array) -> list[Category]:
-    # The code of an empty position, 0, wraps around to 255, which is outside the category.
-    queue = observations[:, _QUEUE] - OWN_CARD
-    return [Category(queue[:, place], 2 * NUM_SPECIES) for place in range(QUEUE_SIZE)]
+def queue_columns() -> list[Column]:
+    """The places of the queue from the gate on; the observer's species come first."""
+    places = range(QUEUE_BYTE, QUEUE_BYTE + QUEUE_SIZE)
+    return [Column(byte, OWN_CARD, 2 * NUM_SPECIES) for byte in places]
 
 
-def _context_categories(observations: jax.Array, scoring: str) -> list[Category]:
-    def margin(column: int, zero: int, clip: int) -> Category:
-        return Category(
-            jnp.clip(observations[:, column], zero - clip, zero + clip) - (zero - clip),
-            2 * clip + 1,
-        )
+def context_columns(scoring: str) -> list[Column]:
+    """The margins that matter under a scoring, and the turn.
+
+    Raises:
+      ValueError: the scoring is unknown.
+    """
+
+    def margin(byte: int, zero: int, clip: int) -> Column:
+        return Column(byte, zero - clip, 2 * clip + 1, clipped=True)
 
     check_scoring(scoring)
-    turn = Category(observations[:, TURN_BYTE], NUM_PLIES)
+    turn = Column(TURN_BYTE, 0, NUM_PLIES)
     if scoring == "points":
         return [margin(POINTS_BYTE, POINTS_ZERO, _MARGIN_CLIP), turn]
     return [
@@ -169,13 +192,24 @@ def _context_categories(observations: jax.Array, scoring: str) -> list[Category]
     ]
 
 
+def _read(observations: jax.Array, columns: list[Column]) -> list[Category]:
+    def value(column: Column) -> jax.Array:
+        held = observations[:, column.byte]
+        if column.clipped:
+            held = jnp.clip(held, column.first, column.first + column.size - 1)
+        # A byte below the first value wraps around, to a number that is outside the category.
+        return held - column.first
+
+    return [Category(value(column), column.size) for column in columns]
+
+
 def bits(observations: jax.Array) -> jax.Array:
     """The three sets of cards and whether the observer moves: uint8 [B, 19] -> bool [B, 37].
 
     The sets are the observer's hand and deck and the opponent's unseen cards. The last bit tells a
     decision from an afterstate.
     """
-    sets = [_species_set(observations, first) for first in (HAND_BYTE, DECK_BYTE, UNSEEN_BYTE)]
+    sets = [_species_set(observations, first) for first in SET_BYTES]
     moves = jnp.any(observations[:, _LEGAL] > 0, axis=1, keepdims=True)
     return jnp.concatenate([*sets, moves], axis=1).astype(bool)
 
@@ -187,7 +221,7 @@ def categories(observations: jax.Array, scoring: str) -> list[Category]:
     adds the margin in points, clipped to +-20 (41 values). Scoring by animals adds the margin in
     animals (25 values) and in total strength, clipped to +-20 (41 values).
     """
-    return _queue_categories(observations) + _context_categories(observations, scoring)
+    return _read(observations, [*queue_columns(), *context_columns(scoring)])
 
 
 def one_hot(categories: list[Category]) -> jax.Array:
@@ -208,7 +242,7 @@ def context(observations: jax.Array, scoring: str) -> jax.Array:
     C is 102 under scoring by points and 127 under scoring by animals.
     """
     return jnp.concatenate(
-        [bits(observations), one_hot(_context_categories(observations, scoring))], axis=1
+        [bits(observations), one_hot(_read(observations, context_columns(scoring)))], axis=1
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+import train.checkpoints
 from tests.test_project import WINGS
 from train.config import load_config
 
@@ -23,7 +24,11 @@ FILE = re.compile(rf"(?:{ROOMS}|checkpoints)/[\w./-]+\.(?:pyx|pxd|py|sh|yaml|jso
 SOURCE_NAME = re.compile(r"\w+\.(?:pyx|pxd|py)")
 DOTTED_NAME = re.compile(r"((?:bb_sim|bb_jax|eval|train|benchmarks)(?:\.\w+)+)(?:\(.*\))?", re.S)
 # What a block of Python needs that a plain installation lacks.
-EXTRAS = {"bb_sim.interfaces.pettingzoo_env": "pettingzoo", "pyspiel": "pyspiel"}
+EXTRAS = {
+    "bb_sim.interfaces.pettingzoo_env": "pettingzoo",
+    "pyspiel": "pyspiel",
+    "onnxruntime": "onnxruntime",
+}
 
 
 class Fragment(NamedTuple):
@@ -67,13 +72,32 @@ def commands() -> list[Fragment]:
 COMMANDS = commands()
 
 
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory):
+    """A folder with the files that the page on exports has made."""
+    folder = tmp_path_factory.mktemp("exports")
+    for name in ("champion.onnx", "champion.jax"):
+        champion = ROOT / "checkpoints" / "champion"
+        assert train.checkpoints.main(["export", str(champion), str(folder / name)]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("block", fragments(r"```python\n(.*?)```", code=True), ids=str)
-def test_a_block_of_python_runs(block, monkeypatch):
+def test_a_block_of_python_runs(block, monkeypatch, request):
     for needed, module in EXTRAS.items():
         if needed in block.text:
             pytest.importorskip(module, reason=f"{module} is not installed")
-    monkeypatch.chdir(ROOT)
+    uses_exports = re.search(r"champion\.(onnx|jax)", block.text)
+    monkeypatch.chdir(request.getfixturevalue("exports") if uses_exports else ROOT)
     exec(compile(block.text, str(block), "exec"), {"__name__": "example"})
+
+
+def test_the_examples_of_onnx_need_numpy_and_the_simulator_alone():
+    blocks = [b for b in fragments(r"```python\n(.*?)```", code=True) if "onnxruntime" in b.text]
+    assert blocks
+    for block in blocks:
+        imported = set(re.findall(r"^(?:import|from) (\w+)", block.text, re.M))
+        assert imported == {"numpy", "onnxruntime", "bb_sim"}
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if "-m" in one.text], ids=str)

@@ -41,6 +41,7 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         **dict.fromkeys(BB_JAX_GROUND, BB_JAX_GROUND),
         "networks": BB_JAX_GROUND,
         "policies": (*BB_JAX_GROUND, "networks"),
+        "export": (*BB_JAX_GROUND, "networks", "policies"),
         "learning": (*BB_JAX_GROUND, "networks"),
         "ppo": (*BB_JAX_GROUND, "networks", "learning"),
         "expert": (*BB_JAX_GROUND, "networks", "learning"),

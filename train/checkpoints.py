@@ -1,7 +1,8 @@
-"""Packs a training state: python -m train.checkpoints pack RUN@STEP FILE | show FILE.
+"""Files made of checkpoints: python -m train.checkpoints pack|export RUN@STEP FILE | show FILE.
 
-The file can be started from (`resume_from: FILE`), evaluated and played against. Under
-`policies/000600.policy` of a folder `checkpoints/RUN` it is also what RUN@600 names.
+`pack` writes a training state. The file can be started from (`resume_from: FILE`), evaluated and
+played against. Under `policies/000600.policy` of a folder `checkpoints/RUN` it is also what RUN@600
+names. `export` writes a policy for other programs: FILE.onnx or FILE.jax.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bb_jax.errors import EvaluationError
-from eval.command_line import Parser, path_argument, run_command
+from eval.command_line import Parser, path_argument, run_command, start_jax
 from eval.console import note, show
 from eval.heartbeat import Heartbeat
 
@@ -22,7 +22,7 @@ from eval.heartbeat import Heartbeat
 def _parser() -> Parser:
     parser = Parser(
         prog="python -m train.checkpoints",
-        description="Packs a training state into one file that a run can start from.",
+        description="Writes checkpoints as single files: to start from, or for other programs.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("pack", help="write one state to a file")
@@ -36,6 +36,17 @@ def _parser() -> Parser:
     )  # fmt: skip
     command.add_argument("--note", metavar="TEXT", help="a sentence on how it was made")
     command.set_defaults(function=_pack)
+    command = commands.add_parser("export", help="write one policy for other programs")
+    command.add_argument("checkpoint", metavar="RUN[@STEP]", help="the newest step by default")
+    command.add_argument(
+        "file", type=path_argument, metavar="FILE",
+        help="to write: .onnx, or .jax for a program of jax.export; its model card is written to "
+        "FILE.json and FILE.txt",
+    )  # fmt: skip
+    command.add_argument(
+        "--licence", metavar="TEXT", help="the licence of the weights, for the model card"
+    )
+    command.set_defaults(function=_export)
     command = commands.add_parser("show", help="print where a packed state comes from")
     command.add_argument("file", type=path_argument, metavar="FILE")
     command.set_defaults(function=_show)
@@ -65,12 +76,13 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _pack_into(file: Path, options: argparse.Namespace) -> None:
     from train.runs.packing import pack_state
+    from train.runs.provenance import origin_of_state
     from train.runs.start import read_state
 
     source, description, saved = read_state(options.checkpoint)
     if source is None:
         raise EvaluationError(f"{options.checkpoint} is packed already")
-    metadata = _metadata(source.path, saved.host)
+    metadata = origin_of_state(source.path, saved.host)
     if options.note:
         metadata["note"] = options.note
     pack_state(file, saved, metadata, options.moments)
@@ -80,53 +92,20 @@ def _pack_into(file: Path, options: argparse.Namespace) -> None:
         show("It has no win rates: its run has no final evaluation of this step.")
 
 
-def _metadata(run: Path, host: dict[str, Any]) -> dict[str, Any]:
-    """The origin of a state: its run, how long that trained and on which machine, its strength."""
-    from train.runs.store import meaning_of_values
+def _export(options: argparse.Namespace) -> None:
+    from train.runs.exporting import check_export_file, export_policy
 
-    state, config = host["run"], host["config"]
-    metadata: dict[str, Any] = {
-        "run": config["experiment_name"],
-        "step": state["iteration"],
-        "start_iteration": state["start_iteration"],
-        "resume_from": config["resume_from"],
-        # A configuration that was saved without the key merged nothing.
-        "merge_with": config.get("merge_with"),
-        **meaning_of_values(config),
-        **state["totals"],
-        "made_on": host.get("made_on"),
-        **_training_time(run, state["iteration"]),
-    }
-    evaluation = _evaluation(run, state["iteration"])
-    if evaluation is not None:
-        metadata["evaluation"] = evaluation
-    return metadata
-
-
-def _training_time(run: Path, iteration: int) -> dict[str, Any]:
-    """The hours of all iterations up to this one, and the time when it ended."""
-    from eval.runs.layout import METRICS
-    from eval.runs.metrics_file import read_metrics
-
-    if not (run / METRICS).exists():
-        return {}
-    rows = [row for row in read_metrics(run, note) if int(row["iteration"] or 0) <= iteration]
-    if not rows:
-        return {}
-    times = (row.get("time/seconds") for row in rows)
-    seconds = sum(time for time in times if isinstance(time, int | float))
-    return {"hours": round(seconds / 3600, 6), "date": rows[-1].get("time/stamp")}
-
-
-def _evaluation(run: Path, iteration: int) -> dict[str, Any] | None:
-    """The run's final evaluation, if it belongs to this iteration."""
-    from bb_jax.files import read_object
-    from eval.runs.layout import FINAL_EVALUATION
-
-    content = read_object(run / FINAL_EVALUATION)
-    if content is None or content.get("iteration") != iteration:
-        return None
-    return {key: content[key] for key in ("date", "scoring", "results")}
+    file: Path = options.file
+    check_export_file(file)
+    # An export is the same wherever it is made.
+    start_jax("cpu")
+    with Heartbeat(note) as heartbeat, heartbeat.phase(f"exporting {options.checkpoint}"):
+        card = export_policy(options.checkpoint, file, options.licence)
+    written = card["file"]
+    show(f"{card['name']} is exported to {file}: {written['format']}, {written['bytes']:,} bytes")
+    show(f"Its model card is in {file}.json and {file}.txt.")
+    if card["strength"] is None:
+        show("It has no win rates: its run has no evaluation of this step.")
 
 
 def _show(options: argparse.Namespace) -> None:

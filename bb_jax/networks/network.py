@@ -33,14 +33,26 @@ _EMBEDDING_STDDEV = 0.5
 _POLICY_SCALE = 0.01
 # Rows of a forward pass on a CPU when no backward pass follows.
 _CPU_FORWARD_ROWS = 2048
+# The platforms that are GPUs, as JAX names them.
+_GPUS = ("gpu", "cuda", "rocm")
 
 
-def compute_dtype(config: NetworkConfig) -> Any:
-    """The type of the activations: "auto" is bfloat16 on a GPU and float32 elsewhere."""
+def compute_dtype(config: NetworkConfig, platform: str | None = None) -> Any:
+    """The type of the activations: "auto" is bfloat16 on a GPU and float32 elsewhere.
+
+    Args:
+      config: the architecture.
+      platform: where the network computes, as JAX names it; JAX's own choice by default.
+    """
     name = config.compute_dtype
     if name == "auto":
-        name = "bfloat16" if jax.default_backend() == "gpu" else "float32"
+        name = "bfloat16" if _known(platform) in _GPUS else "float32"
     return jnp.dtype(name)
+
+
+def _known(platform: str | None) -> str:
+    """The platform, or the one that JAX has chosen, which starts it."""
+    return platform or jax.default_backend()
 
 
 class _FeatureDense(nn.Module):
@@ -54,6 +66,7 @@ class _FeatureDense(nn.Module):
     width: int
     scoring: str
     dtype: Any
+    platform: str | None
 
     @nn.compact
     def __call__(self, observations: jax.Array) -> jax.Array:
@@ -63,7 +76,7 @@ class _FeatureDense(nn.Module):
             (features.flat_size(self.scoring), self.width),
         )
 
-        if jax.default_backend() != "cpu":
+        if _known(self.platform) != "cpu":
             flat = features.flat_features(observations, self.scoring)
             return flat.astype(self.dtype) @ kernel.astype(self.dtype)
         bits = features.bits(observations).astype(jnp.float32)
@@ -83,10 +96,18 @@ class Network(nn.Module):
     Attributes:
       config: the architecture.
       scoring: "points" or "animals".
+      platform: where it computes, as JAX names it ("cpu", "cuda"); None is JAX's own choice. It
+        decides how the network computes, not what.
     """
 
     config: NetworkConfig
     scoring: str
+    platform: str | None = None
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the network computes on a CPU."""
+        return _known(self.platform) == "cpu"
 
     @property
     def cpu_slice_rows(self) -> int:
@@ -96,13 +117,13 @@ class Network(nn.Module):
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         def torso(name: str) -> jax.Array:
-            config, scoring = self.config, self.scoring
+            config, scoring, platform = self.config, self.scoring, self.platform
             if config.kind == "transformer":
-                return _Transformer(config, scoring, name=name)(rows, train)
+                return _Transformer(config, scoring, platform, name=name)(rows, train)
             towers = {name: config.hidden_layers, f"second_{name}": config.second_tower}
             return jnp.concatenate(
                 [
-                    _MLP(config, scoring, widths, name=tower)(rows, train)
+                    _MLP(config, scoring, platform, widths, name=tower)(rows, train)
                     for tower, widths in towers.items()
                     if widths
                 ],
@@ -125,12 +146,14 @@ class _MLP(nn.Module):
 
     config: NetworkConfig
     scoring: str
+    platform: str | None
     widths: tuple[int, ...]
 
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
-        dtype = compute_dtype(self.config)
-        hidden = _FeatureDense(self.widths[0], self.scoring, dtype, name="dense_0")(rows)
+        dtype = compute_dtype(self.config, self.platform)
+        first = _FeatureDense(self.widths[0], self.scoring, dtype, self.platform, name="dense_0")
+        hidden = first(rows)
         for index, width in enumerate(self.widths):
             if index > 0:
                 init = nn.initializers.orthogonal(2**0.5)
@@ -149,10 +172,11 @@ class AttentionLayer(nn.Module):
 
     config: NetworkConfig
     class_only: bool
+    platform: str | None = None
 
     @nn.compact
     def __call__(self, tokens: jax.Array, present: jax.Array, train: bool) -> jax.Array:
-        dtype = compute_dtype(self.config)
+        dtype = compute_dtype(self.config, self.platform)
         width, heads = self.config.hidden_dim, self.config.num_heads
 
         def drop(hidden: jax.Array) -> jax.Array:
@@ -194,11 +218,12 @@ class _Transformer(nn.Module):
 
     config: NetworkConfig
     scoring: str
+    platform: str | None
 
     @nn.compact
     def __call__(self, rows: jax.Array, train: bool) -> jax.Array:
         config = self.config
-        dtype = compute_dtype(config)
+        dtype = compute_dtype(config, self.platform)
         width = config.hidden_dim
         queue = features.queue_one_hot(rows)
         hand = features.hand_one_hot(rows)
@@ -233,20 +258,27 @@ class _Transformer(nn.Module):
         )
         for index in range(config.num_layers):
             last = index == config.num_layers - 1
-            tokens = AttentionLayer(config, class_only=last, name=f"layer_{index}")(
-                tokens, present, train
-            )
+            layer = AttentionLayer(config, last, self.platform, name=f"layer_{index}")
+            tokens = layer(tokens, present, train)
         return nn.LayerNorm(dtype=jnp.float32, name="final_norm")(tokens[:, 0])
 
 
-def build_network(config: NetworkConfig, scoring: str = "points") -> Network:
+def build_network(
+    config: NetworkConfig, scoring: str = "points", platform: str | None = None
+) -> Network:
     """The network of a configuration, for games scored by "points" or "animals".
+
+    Args:
+      config: the architecture.
+      scoring: what the games are scored by.
+      platform: where it will compute, as JAX names it; by default where JAX computes. Another one
+        is for a program that is compiled here and runs elsewhere.
 
     Raises:
       ValueError: the scoring is unknown.
     """
     check_scoring(scoring)
-    return Network(config, scoring)
+    return Network(config, scoring, platform)
 
 
 def init_params(network: nn.Module, seed: int) -> Params:
@@ -261,7 +293,7 @@ def _init(network: nn.Module, key: jax.Array) -> Params:
 
 
 def evaluate(
-    network: nn.Module,
+    network: Network,
     params: Params,
     rows: jax.Array,
     dropout_key: jax.Array | None = None,
@@ -291,7 +323,7 @@ def evaluate(
         return jnp.asarray(policy), jnp.asarray(values)
 
     whole = len(rows) - len(rows) % _CPU_FORWARD_ROWS
-    if whole <= _CPU_FORWARD_ROWS or jax.default_backend() != "cpu":
+    if whole <= _CPU_FORWARD_ROWS or not network.on_cpu:
         return forward(rows)
     slices = rows[:whole].reshape(-1, _CPU_FORWARD_ROWS, rows.shape[1])
     policy, values = (part.reshape(whole, -1) for part in jax.lax.map(forward, slices))

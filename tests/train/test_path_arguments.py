@@ -30,6 +30,7 @@ COMMANDS = {
     ),
     "train.jobs list --root": lambda path: train.jobs.__main__.main(["list", f"--root={path}"]),
     "train.checkpoints pack": lambda path: train.checkpoints.main(["pack", "nobody", path]),
+    "train.checkpoints export": lambda path: train.checkpoints.main(["export", "nobody", path]),
     "train.checkpoints show": lambda path: train.checkpoints.main(["show", path]),
 }
 
