@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 
@@ -10,12 +11,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-import bb_jax.files
 from bb_jax import load_policy, policy_hash
 from bb_jax.policies.policy_file import save_policy
 from eval.runs.references import find_policy
 from eval.statistics.strength import strength_of
-from tests.bb_jax.games import random_positions
+from tests.bb_jax.games import evaluate, random_positions
 from train import checkpoints
 from train.runs.model_card import results_of
 
@@ -40,7 +40,7 @@ def exported(tmp_path, run):
 def test_both_formats_give_what_the_policy_gives(tmp_path, run):
     rows = random_positions(2)
     policy = load_policy(find_policy(f"{run}@4"))
-    logits, values = policy.network.apply({"params": policy.params}, rows)
+    expected = [np.asarray(array) for array in evaluate(policy.network, policy.params, rows)]
     for name in ("policy.onnx", "policy.jax"):
         assert export(f"{run}@4", tmp_path / name) == 0
     session = onnxruntime.InferenceSession(tmp_path / "policy.onnx")
@@ -48,8 +48,8 @@ def test_both_formats_give_what_the_policy_gives(tmp_path, run):
     program = jax.export.deserialize(bytearray((tmp_path / "policy.jax").read_bytes()))
     by_jax = program.call(rows)
     for found in (by_onnx, [by_jax["logits"], by_jax["values"]]):
-        np.testing.assert_allclose(found[0], logits, rtol=0, atol=1e-4)
-        np.testing.assert_allclose(found[1], values, rtol=0, atol=1e-4)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
 
 
 def test_the_card_says_what_the_file_holds(exported, run):
@@ -173,7 +173,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path, run, capsys, monke
         if len(synced) == failing:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bb_jax.files.os, "fsync", full_at_last)
+    monkeypatch.setattr(os, "fsync", full_at_last)
     assert export(run, tmp_path / "policy.onnx") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
