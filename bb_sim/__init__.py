@@ -42,6 +42,7 @@ from bb_sim.rules.game import (
 from bb_sim.rules.observation import OBSERVATION_SIZE
 from bb_sim.rules.rendering import ObservationView, decode_observation, render
 from bb_sim.rules.state import HIDDEN, Card, State
+from bb_sim.rules.turn_steps import Sentence, TurnStep, turn_steps
 
 __all__ = [
     "ACTIONS",
@@ -60,7 +61,9 @@ __all__ = [
     "Card",
     "GameBatch",
     "ObservationView",
+    "Sentence",
     "State",
+    "TurnStep",
     "action_id",
     "best_actions",
     "c_state_to_python",
@@ -79,5 +82,6 @@ __all__ = [
     "select_opponent_action_from",
     "select_random_action",
     "step",
+    "turn_steps",
     "winner",
 ]

@@ -7,8 +7,8 @@ from libc.string cimport memset
 
 from bb_sim.rules.bits cimport popcount
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, EMPTY, MAX_PLAYERS, NUM_ACTIONS, NUM_SPECIES, OWNER_SHIFT, SPECIES_BITS,
-    WENT_TO_BAR, Game, deal, legal_mask, play,
+    ALL_SPECIES, EMPTY, MAX_PLAYERS, MAX_STEPS, NUM_ACTIONS, NUM_SPECIES, OWNER_SHIFT,
+    SPECIES_BITS, WENT_TO_BAR, Game, TurnStep, deal, legal_mask, open_steps, play,
 )
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
 
@@ -38,12 +38,22 @@ cdef object state_from_game(const Game* g):
         tuple([CARDS[player][g.deck[player][i]] for i in range(g.deck_left[player] - 1, -1, -1)])
         for player in range(g.num_players)
     ])
-    queue = tuple([card_object(g.queue[i]) for i in range(g.queue_len)])
-    bar = tuple([card_object(g.departed[i] & ~WENT_TO_BAR) for i in range(g.num_departed)
-                 if g.departed[i] & WENT_TO_BAR])
-    thats_it = tuple([card_object(g.departed[i]) for i in range(g.num_departed)
-                      if not g.departed[i] & WENT_TO_BAR])
-    return unchecked_state(hands, decks, queue, bar, thats_it, g.to_move, g.turn)
+    return unchecked_state(
+        hands, decks, cards_in_queue(g.queue, g.queue_len), cards_gone(g, 0, True),
+        cards_gone(g, 0, False), g.to_move, g.turn,
+    )
+
+
+cdef tuple cards_in_queue(const uint8_t* queue, int length):
+    cdef int i
+    return tuple([card_object(queue[i]) for i in range(length)])
+
+
+cdef tuple cards_gone(const Game* g, int first, bint to_bar):
+    """The cards that left the queue from the number `first` on, for the bar or for THAT'S IT."""
+    cdef int i
+    return tuple([card_object(g.departed[i] & ~WENT_TO_BAR) for i in range(first, g.num_departed)
+                  if bool(g.departed[i] & WENT_TO_BAR) == to_bar])
 
 
 # --- State to C game --------------------------------------------------------------------------
@@ -153,6 +163,32 @@ def state_after(state, int action):
     check_legal(&g, action)
     play(&g, action)
     return state_from_game(&g)
+
+
+def open_steps_of(state, int action) -> list:
+    """(card or None for the gate, queue, to the bar, to THAT'S IT) for each step of a turn.
+
+    ValueError if the action is not legal.
+    """
+    cdef Game g
+    cdef TurnStep[MAX_STEPS] steps
+    cdef int count, i, gone
+    g.rng = 0
+    game_from_state(&g, state)
+    check_legal(&g, action)
+    gone = g.num_departed
+    count = open_steps(&g, action, steps)
+    found = []
+    for i in range(count):
+        g.num_departed = steps[i].num_departed
+        found.append((
+            None if steps[i].card == EMPTY else card_object(steps[i].card),
+            cards_in_queue(steps[i].queue, steps[i].queue_len),
+            cards_gone(&g, gone, True),
+            cards_gone(&g, gone, False),
+        ))
+        gone = steps[i].num_departed
+    return found
 
 
 def observation_of_state(state, int viewer):

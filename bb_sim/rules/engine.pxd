@@ -21,6 +21,7 @@ cpdef enum:                     # attributes of the module in Python too
 cdef enum:
     MAX_CARDS = 48
     MAX_LEGAL_ACTIONS = 15
+    MAX_STEPS = 6               # the action, four recurring actions, the gate
 
 cdef enum:
     SKUNK = 0
@@ -69,6 +70,12 @@ ctypedef struct ActionParts:            # what an action id stands for
     uint8_t acts_as                     # species whose action is carried out; CHAMELEON: none
     int8_t param                        # hop of the kangaroo, target of the parrot, -1 for none
 
+ctypedef struct TurnStep:               # the open cards after one step of a turn
+    uint8_t card                        # who acts; EMPTY for the gate
+    uint8_t queue_len
+    uint8_t num_departed
+    uint8_t queue[8]
+
 
 # Deals a new game. The deal depends on the seed alone; first_player only says who begins.
 cdef void deal(Game* g, uint64_t seed, int first_player, int num_players) noexcept nogil
@@ -78,6 +85,11 @@ cdef uint64_t legal_mask(const Game* g) noexcept nogil
 
 # Plays a whole turn of g.to_move. The action must be legal.
 cdef void play(Game* g, int action) noexcept nogil
+
+# Carries out a turn up to the gate, and records the queue after the action, after each recurring
+# action and after the gate. Returns the number of steps, at most MAX_STEPS. Hand, deck and turn of
+# the game stay as they are. The action must be legal.
+cdef int open_steps(Game* g, int action, TurnStep* steps) noexcept nogil
 
 # A uniformly random legal action, drawn from g.rng. The game must not be over.
 cdef int select_random_action_nogil(Game* g) noexcept nogil

@@ -246,24 +246,30 @@ cdef inline uint64_t act(Game* g, uint64_t queue, uint8_t card, int species,
     return insert(queue, length, card)      # zebra, and a chameleon with nothing to copy
 
 
+cdef inline uint64_t recurring(uint64_t queue, uint8_t played) noexcept nogil:
+    """Marks of the hippos, crocodiles and giraffes; not of the card just played."""
+    return (marks_of_species(queue, GIRAFFE) | marks_of_species(queue, CROCODILE)
+            | marks_of_species(queue, HIPPO)) & ~marks_of_card(queue, played)
+
+
+cdef inline uint64_t act_again(Game* g, uint64_t queue, uint8_t card) noexcept nogil:
+    """One recurring action. `card` is in the queue."""
+    cdef int position = first_marked(marks_of_card(queue, card))
+    if (card & SPECIES_BITS) == HIPPO:
+        return hippo(queue, position, HIPPO)
+    elif (card & SPECIES_BITS) == CROCODILE:
+        return crocodile(g, queue, position, CROCODILE)
+    return giraffe(queue, position, GIRAFFE)
+
+
 cdef inline uint64_t recur(Game* g, uint64_t queue, uint8_t played) noexcept nogil:
-    """Hippos, crocodiles and giraffes act, the foremost first; not the card just played."""
+    """The recurring actions, the foremost first."""
     cdef uint64_t line = queue
-    cdef uint64_t actors = (marks_of_species(line, GIRAFFE) | marks_of_species(line, CROCODILE)
-                            | marks_of_species(line, HIPPO)) & ~marks_of_card(line, played)
-    cdef uint8_t card
-    cdef int position
+    cdef uint64_t actors = recurring(line, played)
     while actors:
-        card = card_at(line, first_marked(actors))
-        actors &= actors - 1
         # It is still there: a crocodile that could eat it stands behind it and acts later.
-        position = first_marked(marks_of_card(queue, card))
-        if (card & SPECIES_BITS) == HIPPO:
-            queue = hippo(queue, position, HIPPO)
-        elif (card & SPECIES_BITS) == CROCODILE:
-            queue = crocodile(g, queue, position, CROCODILE)
-        else:
-            queue = giraffe(queue, position, GIRAFFE)
+        queue = act_again(g, queue, card_at(line, first_marked(actors)))
+        actors &= actors - 1
     return queue
 
 
@@ -310,6 +316,34 @@ cdef void play(Game* g, int action) noexcept nogil:
     g.turn += 1
     g.cards_left -= 1
     pass_turn(g)
+
+
+cdef inline int record(const Game* g, uint64_t queue, uint8_t card, TurnStep* step) noexcept nogil:
+    step.card = card
+    step.queue_len = g.queue_len
+    step.num_departed = g.num_departed
+    unpack(queue, step.queue)
+    return 1
+
+
+cdef int open_steps(Game* g, int action, TurnStep* steps) noexcept nogil:
+    cdef ActionParts parts = ACTION_PARTS[action]
+    cdef uint8_t card = g.to_move << OWNER_SHIFT | parts.played
+    cdef uint64_t line, actors, queue
+    cdef int count
+    queue = act(g, pack(g.queue), card, parts.acts_as, parts.param)
+    count = record(g, queue, card, &steps[0])
+    line = queue
+    actors = recurring(line, card)
+    while actors:
+        card = card_at(line, first_marked(actors))
+        queue = act_again(g, queue, card)
+        count += record(g, queue, card, &steps[count])
+        actors &= actors - 1
+    if g.queue_len == QUEUE_LIMIT:
+        queue = open_gate(g, queue)
+        count += record(g, queue, EMPTY, &steps[count])
+    return count
 
 
 # --- Legal actions and their uniform choice -----------------------------------------------------
