@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.waiting import PATIENCE
+from tests.warm_python import run_module
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -60,15 +61,21 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Runs `python ARGUMENTS` in the repository, with compiled functions kept between runs.
 
+    `python -m MODULE` has its libraries imported already, where nothing speaks against it; see
+    `tests.warm_python`.
+
     Args:
-      arguments: of the interpreter.
+      arguments: the interpreter's arguments.
       prefix: a command that runs the command.
       interpreter: another one than this process's.
       variables: environment variables to set.
     """
     environment = os.environ | {"PYTHONUNBUFFERED": "1"} | variables
+    first, *others = map(str, arguments)
+    if first == "-m" and not prefix and interpreter == sys.executable:
+        return run_module(others[0], others[1:], environment, PATIENCE)
     return subprocess.run(
-        [*prefix, interpreter, *map(str, arguments)],
+        [*prefix, interpreter, first, *others],
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,
