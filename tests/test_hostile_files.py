@@ -12,18 +12,22 @@ import numpy as np
 import pytest
 
 from bb_jax import NetworkConfig, build_network, load_policy, save_policy
-from bb_jax.errors import UserError
+from bb_jax.errors import CheckpointError, EvaluationError, UserError
 from bb_jax.learning.state import init_state
 from bb_jax.policies.packed_state import PACKED_FORMAT
 from eval.ladder import read_ladder
+from eval.matches.match import MatchResult
 from eval.matches.resumable import PartialResults
 from eval.report.data import read_runs
 from eval.runs.metrics_file import read_metrics
-from eval.statistics.manifest import read_manifest
+from eval.statistics.manifest import missing_entry, read_manifest, update_manifest
 from train.config import load_config
 from train.jobs.process import ProcessIdentity
 from train.jobs.record import JobRecord, read_record, write_record
 from train.runs.packing import unpack_state
+from train.runs.start import read_host
+from train.runs.state import RunState, Totals
+from train.runs.steps import SavedState
 
 READERS: dict[str, Callable[[Path], object]] = {
     "a.policy": load_policy,
@@ -143,3 +147,71 @@ def test_a_report_on_a_manifest_whose_step_is_no_number(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"version": 1, "entries": entries}))
     (data,) = read_runs([tmp_path])
     assert [(rating.step, rating.rating) for rating in data.ratings()] == [(2, 3.0)]
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize("step", [[], {}, "6", 1.5, None])
+def test_a_manifest_whose_step_is_no_number_is_put_aside(tmp_path, step):
+    update_manifest(tmp_path)
+    entry = missing_entry(3).as_json() | {"step": step}
+    (tmp_path / "manifest.json").write_text(json.dumps({"version": 1, "entries": [entry]}))
+    with pytest.raises(EvaluationError, match=r"manifest\.json is damaged"):
+        read_manifest(tmp_path)
+    assert update_manifest(tmp_path) == []
+    assert (tmp_path / "manifest.damaged.json").exists()
+
+
+@pytest.mark.parametrize("rating", [HUGE, float("inf"), float("nan"), True, "1"])
+def test_a_report_on_ratings_that_are_no_finite_numbers(tmp_path, rating):
+    (tmp_path / "training_metrics.jsonl").write_text('{"iteration": 1}\n')
+    rows = [{"step": 1, "elo": {"rating": rating}}, {"step": 2, "elo": {"rating": 3, "error": 1}}]
+    (tmp_path / "ladder.json").write_text(json.dumps({"checkpoints": rows}))
+    (data,) = read_runs([tmp_path])
+    assert [(rating.step, rating.error) for rating in data.ratings()] == [(2, 1.0)]
+
+
+@pytest.mark.parametrize("iteration", [2**63, HUGE])
+def test_a_row_of_metrics_beyond_every_iteration_is_damaged(tmp_path, iteration):
+    rows = [{"iteration": number, "train/loss": 1.0} for number in (1, iteration)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "training_metrics.jsonl").write_text(lines)
+    (data,) = read_runs([tmp_path])
+    assert data.iterations().tolist() == data.series("train/loss")[0].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"games": "2"}, {"wins": HUGE}, {"win_rate": HUGE}, {"ci95": [0, "1"]}, {"opponent": 3}],
+)
+def test_a_match_result_with_values_of_other_types(changes):
+    margins = np.array([[3, -1]], np.int8)
+    result = MatchResult.from_deals("policy", "random", margins, np.sign(margins))
+    assert MatchResult.from_json(result.as_json()) == result
+    with pytest.raises(EvaluationError, match="not a complete match result"):
+        MatchResult.from_json(result.as_json() | changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pool": {}},
+        {"pool": {"members": [], "exploiters": 3}},
+        {"pool": {"members": ["../../victim"], "exploiters": []}},
+        {"pool": {"members": [], "exploiters": [], "fixed": [None]}},
+        {"pool": []},
+        {"iteration": "6"},
+        {"start_iteration": -1},
+        {"totals": 3},
+    ],
+)
+def test_a_state_of_a_run_with_values_of_other_types(changes):
+    pool = {"members": ["0123456789abcdef"], "exploiters": [], "win_rates": {}}
+    state = RunState(6, 0, Totals(), pool)
+    host = {"run": state.as_json(), "config": {}}
+    assert read_host(SavedState({}, host), "it") == (state, {})
+    with pytest.raises(
+        CheckpointError, match=r"it (holds no state|was written by another version)"
+    ):
+        read_host(SavedState({}, {"run": state.as_json() | changes, "config": {}}), "it")

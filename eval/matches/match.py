@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,10 +107,17 @@ class MatchResult:
         """The result whose `as_json` is `data`, without its deals.
 
         Raises:
-          EvaluationError: a value is missing.
+          EvaluationError: a value is missing or of another type.
         """
         try:
             low, high = data["ci95"]
+            counts = [data[key] for key in ("games", "wins", "draws", "losses")]
+            if not (
+                isinstance(data["opponent"], str)
+                and all(isinstance(count, int) and 0 <= count < 2**53 for count in counts)
+                and all(map(_is_finite, (low, high, data["win_rate"], data["mean_margin"])))
+            ):
+                raise TypeError("a value of another type")
             return cls(
                 player=player,
                 opponent=data["opponent"],
@@ -127,6 +135,10 @@ class MatchResult:
             raise EvaluationError(
                 f"not a complete match result ({error!r}): {data!r:.200}"
             ) from error
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def wilson_interval(wins: int, games: int) -> tuple[float, float]:

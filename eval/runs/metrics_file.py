@@ -25,6 +25,8 @@ Row = dict[str, Value]
 
 # More numbers of damaged lines than this are not listed.
 _NUMBERS_LISTED = 10
+# More than any run has, and few enough for the integers of all libraries.
+_MOST_ITERATIONS = 2**53
 
 
 class MetricsError(UserError):
@@ -167,7 +169,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
 
 def is_count(value: object) -> TypeGuard[int]:
     """Whether a value can be the number of an iteration."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_ITERATIONS
 
 
 def iteration_of(row: Row) -> int:

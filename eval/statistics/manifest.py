@@ -89,9 +89,11 @@ class Entry:
         """The entry whose `as_json` is `data`.
 
         Raises:
-          EvaluationError: a value is missing.
+          EvaluationError: a value is missing or of another type.
         """
         try:
+            if not isinstance(data["step"], int):
+                raise TypeError(f"{data['step']!r} is no step")
             player = policy_name(data["step"])
             return cls(
                 step=data["step"],

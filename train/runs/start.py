@@ -205,11 +205,13 @@ def read_state(reference: str) -> tuple[RunFolder | None, str, SavedState]:
 def read_host(saved: SavedState, description: str) -> tuple[RunState, dict[str, Any]]:
     """The run's state and configuration from a saved step."""
     try:
-        return RunState.from_json(saved.host["run"]), saved.host["config"]
-    except (KeyError, TypeError) as error:
+        return RunState.from_json(saved.host["run"]), dict(saved.host["config"])
+    except KeyError as error:
         raise CheckpointError(
             f"{description} was written by another version of this program: it lacks {error}"
         ) from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{description} holds no state of a run: {error}") from error
 
 
 def _check_architecture(saved_config: dict[str, Any], config: Config, description: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,14 @@ class RunState:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunState:
-        """The state whose `as_json()` was `values`; JSON has turned its tuples into lists."""
+        """The state whose `as_json()` was `values`; JSON has turned its tuples into lists.
+
+        Raises:
+          KeyError, TypeError, AttributeError: a value is missing or of another type.
+        """
+        _check_count(values["iteration"])
+        _check_count(values["start_iteration"])
+        _check_pool(values["pool"])
         source = values["next_games"]
         if source is not None:
             source = GameSource(source["iteration"], source["shares"], tuple(source["members"]))
@@ -78,3 +86,20 @@ class RunState:
             evaluations=tuple(values["evaluations"]),
             exploit=values["exploit"],
         )
+
+
+# The hashes name files.
+_HASH = re.compile("[0-9a-f]+")
+
+
+def _check_count(value: Any) -> None:
+    if not isinstance(value, int) or value < 0:
+        raise TypeError(f"{value!r} in place of a number of iterations")
+
+
+def _check_pool(pool: Any) -> None:
+    for name in ("members", "exploiters", "fixed"):
+        # Earlier versions had no fixed opponents.
+        for policy_hash in pool.get(name, ()) if name == "fixed" else pool[name]:
+            if not isinstance(policy_hash, str) or not _HASH.fullmatch(policy_hash):
+                raise TypeError(f"{policy_hash!r} in place of a checkpoint opponent")
