@@ -216,7 +216,8 @@ def _strike(
     code, text = command.wait()
     _gone(mark, blocks)
     survived = command.process.pid not in victims and not strike.hold
-    if survived and (code or "Traceback" in text):
+    failed = code and not _is_done_already(scene, text)
+    if survived and (failed or "Traceback" in text):
         raise FoundError(f"without its helper it ends with {code}: {text[-300:]!r}")
     _check_beginning(text, newest)
     return reached
@@ -268,7 +269,7 @@ def _complete(scene: Scene, folder: Path, newest: int | None) -> None:
         if "Traceback" in output:
             raise FoundError(f"started again it shows a traceback: {output[-300:]!r}")
         if not scene.detached:
-            if code and not _is_done_already(scene, folder, output):
+            if code and not _is_done_already(scene, output):
                 raise FoundError(f"started again it ends with {code}: {output[-300:]!r}")
             if newest is not None and newest < ITERATIONS:
                 _check_beginning(output, newest)
@@ -280,7 +281,7 @@ def _complete(scene: Scene, folder: Path, newest: int | None) -> None:
     raise FoundError(f"started {_MOST_STARTS} times it has not finished: {output[-300:]!r}")
 
 
-def _is_done_already(scene: Scene, folder: Path, output: str) -> bool:
+def _is_done_already(scene: Scene, output: str) -> bool:
     """Whether the command refuses because its result is there from before it was killed."""
     return scene.name == "packing" and "exists already, and is not overwritten" in output
 

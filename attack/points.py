@@ -84,4 +84,6 @@ if __name__ == "__main__":
         int(sys.argv[1]),
     )
     command = importlib.import_module(sys.argv[2])
+    if hasattr(command, "__path__"):
+        command = importlib.import_module(f"{sys.argv[2]}.__main__")
     sys.exit(command.main(sys.argv[3:]))

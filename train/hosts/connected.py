@@ -17,6 +17,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from bb_jax.errors import one_line
 from train.hosts.base import HostError, Hosts
 from train.interrupt import Interrupted, StopSignals
 
@@ -67,6 +68,10 @@ class _Line:
         except (EOFError, OSError):
             self.closed.set()
             self._heard(("closed",))
+        except Exception as error:
+            # Such as a value of a class that another version of the program has.
+            self.closed.set()
+            self._heard(("unreadable", one_line(error)))
 
     def _write(self) -> None:
         with suppress(OSError):
@@ -189,6 +194,9 @@ class ConnectedHosts(Hosts):
         if kind == "closed":
             if other not in self._leaving:
                 self._lose(other, "was lost: its connection is closed")
+            return
+        if kind == "unreadable":
+            self._lose(other, f"sent what cannot be read: {message[1]}")
             return
         if kind == "leaving":
             self._leaving.add(other)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import ipaddress
 import json
 import os
-import secrets
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
-from typing import Any
+from multiprocessing.connection import Connection
 
 import numpy as np
 
+from bb_jax.errors import one_line
+from train.hosts.admission import admit, call, new_secret
 from train.hosts.base import HostError, Hosts
 from train.hosts.connected import DEFAULT_PATIENCE, ConnectedHosts
-from train.interrupt import StopSignals
+from train.interrupt import StopSignals, Task
 
 _ADDRESS_BYTES = 1024
-_KEY_BYTES = 32
+_BACKLOG = 1024
 
 
 @dataclass(frozen=True)
@@ -96,65 +96,120 @@ def connect_hosts(options: ClusterOptions, stop: StopSignals) -> Hosts:
 
     Raises:
       HostError: they do not find each other.
+      Interrupted: a signal came first.
+    """
+    try:
+        # In a thread, so that a signal ends the waiting.
+        index, count, connections = Task(lambda: _meet(options)).result(stop)
+    except (RuntimeError, ValueError) as error:
+        raise HostError(f"the hosts do not find each other: {one_line(error)}") from error
+    if count == 1:
+        return Hosts()
+    hosts = ConnectedHosts(index, count, connections, stop, options.patience)
+    _speak_before_abort(hosts)
+    return hosts
+
+
+def _meet(options: ClusterOptions) -> tuple[int, int, list[Connection]]:
+    """Waits for all hosts; this host's number, their number, and the connections.
+
+    Raises:
+      RuntimeError, ValueError: JAX's runtime does not start.
+      HostError: the hosts do not connect.
     """
     import jax
 
     # The service's handler would replace ours for SIGTERM.
     jax.config.update("jax_enable_preemption_service", False)
     explicit = options.coordinator is not None
-    try:
-        jax.distributed.initialize(
-            options.coordinator,
-            options.num_processes,
-            options.process_id,
-            cluster_detection_method="deactivate" if explicit else None,
-            initialization_timeout=int(options.start_seconds),
-            # Our own connections notice a loss first, and leave time to save.
-            heartbeat_timeout_seconds=int(options.patience) + 60,
-        )
-    except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise HostError(f"the hosts do not find each other: {reason:.300}") from error
+    deadline = time.monotonic() + options.start_seconds
+    jax.distributed.initialize(
+        options.coordinator,
+        options.num_processes,
+        options.process_id,
+        cluster_detection_method="deactivate" if explicit else None,
+        coordinator_bind_address=_bind_address(options),
+        initialization_timeout=int(options.start_seconds),
+        # Our own connections notice a loss first, and leave time to save.
+        heartbeat_timeout_seconds=int(options.patience) + 60,
+    )
     index, count = jax.process_index(), jax.process_count()
-    if count == 1:
-        return Hosts()
-    connections = _connect(index, count, options)
-    hosts = ConnectedHosts(index, count, connections, stop, options.patience)
-    _speak_before_abort(hosts)
-    return hosts
+    connections = [] if count == 1 else _connect(index, count, options, deadline)
+    return index, count, connections
 
 
-def _connect(index: int, count: int, options: ClusterOptions) -> list[Connection]:
+def _connect(index: int, count: int, options: ClusterOptions, deadline: float) -> list[Connection]:
     """Connects hosts 1, 2, ... with host 0, which tells them its address through JAX."""
     from jax.experimental import multihost_utils
 
     content = np.zeros(_ADDRESS_BYTES, np.uint8)
-    if index == 0:
-        key = secrets.token_bytes(_KEY_BYTES)
-        listener = Listener(("0.0.0.0", 0), backlog=count, authkey=key)
-        address = {"names": _own_names(options), "port": listener.address[1], "key": key.hex()}
-        encoded = json.dumps(address).encode()
-        content[: len(encoded)] = np.frombuffer(encoded, np.uint8)
-    content = np.asarray(multihost_utils.broadcast_one_to_all(content))
-    deadline = time.monotonic() + options.start_seconds
-    if index > 0:
-        address = json.loads(bytes(content).rstrip(b"\0"))
-        connection = _call(address, deadline)
-        connection.send(index)
-        return [connection]
-    with listener:
-        # The listener has no timeout of its own.
-        listener._listener._socket.settimeout(options.start_seconds)  # type: ignore[attr-defined]
-        found: dict[int, Connection] = {}
-        while len(found) < count - 1:
-            try:
-                connection = listener.accept()
-                found[connection.recv()] = connection
-            except AuthenticationError:
-                continue
-            except OSError as error:
-                raise HostError(f"{count - 1 - len(found)} hosts did not call host 0") from error
-    return [found[other] for other in range(1, count)]
+    with ExitStack() as stack:
+        if index == 0:
+            secret = new_secret()
+            listener = stack.enter_context(_listen(own_address(options.coordinator)))
+            port = listener.getsockname()[1]
+            address = {"names": _own_names(options), "port": port, "secret": secret.hex()}
+            encoded = json.dumps(address).encode()
+            content[: len(encoded)] = np.frombuffer(encoded, np.uint8)
+        content = np.asarray(multihost_utils.broadcast_one_to_all(content))
+        if index == 0:
+            admitted = admit(listener, secret, count, deadline)
+            return [admitted[other] for other in range(1, count)]
+    address = json.loads(bytes(content).rstrip(b"\0"))
+    secret = bytes.fromhex(address["secret"])
+    return [call(address["names"], address["port"], secret, index, deadline)]
+
+
+def own_address(coordinator: str | None) -> str | None:
+    """The one address of this host at which the other hosts call it.
+
+    Args:
+      coordinator: HOST:PORT of host 0, which this host is.
+
+    Returns:
+      The address; None where the name stands for none of its own, or for one that others cannot
+      reach: many systems give their own name a loopback address.
+    """
+    name = (coordinator or "").rpartition(":")[0].strip("[]")
+    if not name:
+        return None
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return None
+    address = str(found[0][4][0])
+    named_loopback = name in (address, "localhost")
+    if ipaddress.ip_address(address.partition("%")[0]).is_loopback and not named_loopback:
+        return None
+    try:
+        _listen(address).close()
+    except OSError:
+        # Such as a public address that a router translates.
+        return None
+    return address
+
+
+def _bind_address(options: ClusterOptions) -> str | None:
+    """Where JAX's coordination service listens, which asks nobody who they are."""
+    if options.process_id != 0 or options.coordinator is None:
+        return None
+    address = own_address(options.coordinator)
+    if address is None or "JAX_COORDINATOR_BIND_ADDRESS" in os.environ:
+        return None
+    port = options.coordinator.rpartition(":")[2]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _listen(address: str | None) -> socket.socket:
+    """Listens at one address, or at all where it is None."""
+    if address is not None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.create_server((address, 0), family=family, backlog=_BACKLOG)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(
+            ("", 0), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
+        )
+    return socket.create_server(("", 0), backlog=_BACKLOG)
 
 
 def _own_names(options: ClusterOptions) -> list[str]:
@@ -165,18 +220,6 @@ def _own_names(options: ClusterOptions) -> list[str]:
     with suppress(OSError):
         names += [str(entry[4][0]) for entry in socket.getaddrinfo(hostname, None, socket.AF_INET)]
     return list(dict.fromkeys(names))[:8]
-
-
-def _call(address: dict[str, Any], deadline: float) -> Connection:
-    failure: Exception | None = None
-    while time.monotonic() < deadline:
-        for name in address["names"]:
-            try:
-                return Client((name, address["port"]), authkey=bytes.fromhex(address["key"]))
-            except (OSError, EOFError, AuthenticationError) as error:
-                failure = error
-        time.sleep(0.5)
-    raise HostError(f"host 0 does not answer at {', '.join(address['names'])}: {failure}")
 
 
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)

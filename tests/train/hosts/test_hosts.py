@@ -1,6 +1,7 @@
 """The connections between hosts, played by threads of this process."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -8,6 +9,7 @@ import time
 from multiprocessing import Pipe
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ from train.games.plan import (
     plan_games,
     share_of_host,
 )
+from train.hosts.agreement import check_hosts
 from train.hosts.base import HostError, Hosts
 from train.hosts.connected import ConnectedHosts
 from train.interrupt import Interrupted, StopSignals
@@ -136,6 +139,40 @@ def test_silence_counts_as_loss_but_thinking_does_not(make_star):
     with pytest.raises(HostError, match="host 1 of 2 was lost: it has been silent"):
         stop.check()
     assert not far.closed
+
+
+@pytest.mark.parametrize("sent", [b"garbage", b"cnowhere\nClass\n."])
+def test_a_host_that_sends_what_cannot_be_read_is_lost(make_star, sent):
+    star = make_star(3)
+    star.pipes[0][1].send_bytes(sent)
+    for index in (0, 2):
+        with pytest.raises(HostError, match="host 1 of 3 sent what cannot be read: "):
+            star.hosts[index].gather(1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"the version of jax": "0.1"}, f"the version of jax is '{jax.__version__}' on host 0 and"),
+        ({"the program's source code": "a"}, "the program's source code is '[0-9a-f]{16}' on ho"),
+        ({"a key of tomorrow": 3}, "a key of tomorrow is None on host 0 and 3 on host 1"),
+        ({"seed": 7}, "seed is 42 on host 0 and 7 on host 1"),
+    ],
+)
+def test_a_host_of_another_version_or_configuration_is_refused(
+    make_star, small_config, changes, sentence
+):
+    star = make_star(2)
+
+    def check(host):
+        if host.index == 1:
+            gather = host.gather
+            host.gather = lambda own: gather(own | changes)
+        check_hosts(host, small_config(0.5), 1)
+
+    for error in star.everywhere(check):
+        assert isinstance(error, HostError)
+        assert re.match(sentence, str(error))
 
 
 @pytest.mark.parametrize("failing", [0, 2])

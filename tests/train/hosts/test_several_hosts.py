@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -24,13 +25,14 @@ CHANGES: dict[str, Any] = {
 class TwoHosts:
     """`python -m train.main` on two hosts; a context manager that leaves no process."""
 
-    def __init__(self, *configs, faults=((), ()), arguments=()):
+    def __init__(self, *configs, faults=((), ()), arguments=(), started=(0, 1)):
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{listener.getsockname()[1]}"
+            self.address = listener.getsockname()
+        address = "{}:{}".format(*self.address)
         self.run = configs[0].parent / "run"
         self.processes = []
-        for index in (0, 1):
+        for index in started:
             fault = faults[index]
             program = ["tests.train.faults", *fault] if fault else ["train.main"]
             command = [sys.executable, "-m", *map(str, program)]
@@ -74,6 +76,11 @@ class TwoHosts:
         )
 
 
+def is_listening(address: tuple[str, int]) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(address) == 0
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The metrics of one host that nobody interrupts."""
@@ -95,6 +102,22 @@ def test_a_run_on_two_hosts_that_is_stopped_goes_on_on_one(tmp_path, alone):
     resumed = train(config)
     assert resumed.returncode == 0, resumed.stderr
     assert_alike(metrics(tmp_path), alone)
+
+
+@pytest.mark.parametrize("host", [0, 1])
+def test_a_signal_ends_the_waiting_for_other_hosts(tmp_path, host):
+    config = write_config(tmp_path, **CHANGES)
+    with TwoHosts(config, started=(host,)) as hosts:
+        (process,) = hosts.processes
+        # Until it waits, a signal is noticed anyway.
+        if host == 0:
+            wait_until(lambda: is_listening(hosts.address), "host 0")
+        else:
+            time.sleep(promised(2))
+        process.send_signal(signal.SIGTERM)
+        codes, said = hosts.end(promised(20))
+    assert codes == [143]
+    assert said == ["stopped by SIGTERM; the same command goes on from here\n"]
 
 
 @pytest.mark.slow
