@@ -1,7 +1,8 @@
-"""Attacks the program: python -m attack [files|kills|disks|soak] [--count N] [--seed N] ...
+"""Attacks the program: python -m attack [ATTACK] [--count N] [--seed N] [--minutes M].
 
-Without a name all attacks run, for about an hour. With --minutes they run again and again, each
-time with another seed, for as long. The exit code is 1 if something was found.
+ATTACK is files, kills, mirror, disks or soak. Without it all of them run, for more than an hour.
+With --minutes they run again and again, each time with another seed, for as long. The exit code is
+1 if something was found.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from attack import kills
+from attack import kills, mirror
 from attack.disks import attack_disks
 from attack.files import DEFAULT_COUNT, attack_files
 from attack.soak import DEFAULT_MINUTES, attack_soak
@@ -54,6 +55,14 @@ def _parser() -> Parser:
     _add_seed(command)
     command.set_defaults(attacks=lambda o: [partial(kills.attack_kills, o.count, only=o.only)])
 
+    command = commands.add_parser("mirror", help="SIGKILL while a run is copied elsewhere")
+    command.add_argument(
+        "--count", type=int, default=mirror.DEFAULT_COUNT, metavar="N", help="of kills"
+    )
+    command.add_argument("--only", type=int, metavar="I", help="try the Ith kill alone")
+    _add_seed(command)
+    command.set_defaults(attacks=lambda o: [partial(mirror.attack_mirror, o.count, only=o.only)])
+
     command = commands.add_parser("disks", help="a disk that fails at each call of a save")
     command.add_argument("--most", type=int, metavar="K", help="the largest number of a call")
     command.add_argument("--only", metavar="KIND:ERROR:K", help="try one call alone")
@@ -78,6 +87,7 @@ def _all_attacks(options: argparse.Namespace) -> list[Attack]:
     return [
         partial(attack_files, DEFAULT_COUNT if once else _FILES_IN_A_ROUND),
         partial(kills.attack_kills, kills.DEFAULT_COUNT if once else _KILLS_IN_A_ROUND),
+        partial(mirror.attack_mirror, mirror.DEFAULT_COUNT if once else _KILLS_IN_A_ROUND),
         attack_disks,
     ]
 

@@ -61,8 +61,9 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "games": ("config", "interrupt"),
         "learning": ("config", "games"),
         "runs": ("config",),
+        "mirror": ("interrupt",),
         "hosts": ("interrupt", "config", "runs"),
-        "jobs": ("config", "runs"),
+        "jobs": ("config", "runs", "mirror"),
     },
 }
 WITHOUT_JAX = ("bb_sim", "train.games.worker")

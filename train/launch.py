@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import jax
 from bb_jax.devices import select_devices
 from bb_jax.errors import CheckpointError
 from eval.console import note, show
+from eval.heartbeat import Heartbeat
 from eval.matches.agents import is_agent_specification, load_agent
 from eval.matches.match import MatchResult
 from eval.result_tables import render_results
@@ -27,6 +29,10 @@ from train.interrupt import StopSignals
 from train.learning.expert_learner import ExpertLearner
 from train.learning.learner import Learner
 from train.learning.ppo_learner import PPOLearner
+from train.mirror.copier import Copier, copying
+from train.mirror.mirror import Mirror
+from train.mirror.restoring import restore_newer
+from train.mirror.storage import Storage
 from train.profiling import Profiler
 from train.runs.folder import RunFolder
 from train.runs.machine import cpu_devices, saved_machine, why_not_exact
@@ -58,6 +64,7 @@ def launch(
     for name in dict.fromkeys([*config.python_agents, *config.eval_opponents]):
         if is_agent_specification(name):
             load_agent(name)
+    mirror = _restored_mirror(config, stop, resume_step) if hosts.first else None
     made_on = saved_machine(config.run_dir, resume_step)
     devices = _select_devices(config, hosts, made_on)
     unequal = why_not_exact(made_on)
@@ -67,9 +74,26 @@ def launch(
     if hosts.count > 1:
         check_hosts(hosts, config, len(devices))
     if hosts.first:
-        _lead(config, devices, stop, hosts, resume_step, profile)
+        _lead(config, devices, stop, hosts, resume_step, profile, mirror)
     else:
         _follow(config, devices, stop, hosts)
+
+
+def _restored_mirror(config: Config, stop: StopSignals, resume_step: int | None) -> Mirror | None:
+    """The run's mirror, after the run's folder has been brought up to it."""
+    if config.mirror is None:
+        return None
+    mirror = Mirror(Storage(config.mirror, config.experiment_name))
+    mirror.on_progress = stop.check
+    folder = RunFolder(config.run_dir)
+    folder.make()
+    with (
+        folder.lock(),
+        Heartbeat(note) as heartbeat,
+        heartbeat.phase(f"asking the mirror {mirror.url}"),
+    ):
+        restore_newer(mirror, folder.path, resume_step, note)
+    return mirror
 
 
 def _select_devices(config: Config, hosts: Hosts, made_on: Mapping[str, Any]) -> list[jax.Device]:
@@ -89,6 +113,7 @@ def _lead(
     hosts: Hosts,
     resume_step: int | None,
     profile: int,
+    mirror: Mirror | None,
 ) -> None:
     """Trains on host 0, which tells the others the origin, or None where nothing is left to do."""
     folder = RunFolder(config.run_dir)
@@ -102,11 +127,14 @@ def _lead(
         origin = store.resume(resume_step, note) if new_run is None else store.begin(new_run)
         table = _final_table(config, store, origin) if resume_step is None else None
         hosts.share(lambda: origin if table is None else None)
-        if table is None:
-            with MetricsWriter(folder.path) as metrics:
-                table = _train(config, devices, store, metrics, origin, stop, hosts, profile)
-        else:
-            show(f"{folder.path} is finished: {origin.state.iteration} iterations.")
+        with copying(mirror, folder.path, note, from_step=resume_step, stop=stop) as copier:
+            if table is None:
+                with MetricsWriter(folder.path) as metrics:
+                    table = _train(
+                        config, devices, store, metrics, origin, stop, hosts, profile, copier
+                    )
+            else:
+                show(f"{folder.path} is finished: {origin.state.iteration} iterations.")
         show(render_results(table, config.scoring))
     finally:
         store.close()
@@ -138,6 +166,7 @@ def _train(
     stop: StopSignals,
     hosts: Hosts,
     profile: int,
+    copier: Copier | None = None,
 ) -> list[MatchResult]:
     """Trains from the origin to the last iteration; returns the final evaluation."""
     share = (config.groups, hosts.index, hosts.count)
@@ -173,6 +202,8 @@ def _train(
         begins = f"{config.experiment_name} begins with {origin.description} at iteration"
         metrics.log.info("%s %d on %s, %d hosts", begins, iteration, devices, hosts.count)
         display.message(f"{begins} {iteration} on {_named(devices, hosts)}.")
+        if copier is not None:
+            copier.say = partial(_tell, display, metrics)
         profiler = Profiler(config.run_dir / PROFILE, profile, display.message)
         with display.phase("preparing the network"):
             trainer = Trainer(
@@ -192,6 +223,12 @@ def _train(
         results = trainer.final_evaluation()
         metrics.log.info("finished")
     return results
+
+
+def _tell(display: Display, metrics: Metrics, sentence: str) -> None:
+    """Tells of what has happened beside the training."""
+    display.message(sentence)
+    metrics.log.warning("%s", sentence)
 
 
 def _learner(config: Config, devices: Sequence[jax.Device], store: Store, hosts: Hosts) -> Learner:

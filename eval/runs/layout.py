@@ -47,6 +47,8 @@ DAMAGED_MANIFEST = "manifest.damaged.json"
 LADDER = "ladder.json"
 #: Curves and their page.
 REPORT = "report"
+#: What a run with a mirror keeps here: its identity there, and files while they are copied.
+MIRROR = ".mirror"
 #: Locked by the process that trains in the folder; its content is that process's number.
 TRAINING_LOCK = ".lock"
 #: The run's newest job, the output of the job and its supervisor, and the lock of the record.

@@ -31,6 +31,18 @@ class RunConfig(StrictModel):
         description="Folder of the run. `null` is `checkpoints/<experiment_name>`.",
         json_schema_extra={**MAY_CHANGE, EXPECTED: "a folder or null"},
     )
+    mirror: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://.*[^/]/*$",
+        description="URL of a folder, such as `s3://BUCKET/runs`. Finished checkpoints are copied "
+        "to a folder of the run's name in it. An empty folder of the run is restored from there. "
+        "`null` copies nothing.",
+        json_schema_extra={
+            **MAY_CHANGE,
+            EXPECTED: "a URL such as s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER, or "
+            "null",
+        },
+    )
     resume_from: str | None = Field(
         None,
         min_length=1,

@@ -12,23 +12,23 @@ import sys
 from collections.abc import Sequence
 
 from eval.command_line import Parser, path_argument, run_command
-from eval.console import show
+from eval.console import note, show
 from eval.runs.layout import RUNS_ROOT, is_run
 from eval.runs.references import find_run
+from train.jobs import rented
 from train.jobs.control import JobRequest, resume, start, stop
 from train.jobs.record import JobError
 from train.jobs.status import job_status
 from train.jobs.views import (
-    LogReader,
     describe,
-    follow,
     headline,
     last_lines,
     list_runs,
+    log_of,
     metrics_text,
 )
 
-BACKENDS = ("local", "slurm")
+BACKENDS = ("local", "slurm", "sky")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,9 +73,8 @@ def _parser() -> Parser:
     command.add_argument(
         "--timeout",
         type=_seconds,
-        default=60.0,
         metavar="SECONDS",
-        help="how long to wait (default: 60)",
+        help="how long to wait (default: 60; 600 for a rented machine)",
     )
     command.set_defaults(function=_stop)
 
@@ -109,12 +108,18 @@ def _add_job_options(command: argparse.ArgumentParser, default_backend: str | No
     said = default_backend or "the backend of the run's newest job"
     command.add_argument(
         "--backend", choices=BACKENDS, default=default_backend,
-        help=f"this machine, or Slurm by sbatch (default: {said})",
+        help="this machine, Slurm by sbatch, or a machine rented by SkyPilot's sky (default: "
+        f"{said})",
     )  # fmt: skip
     command.add_argument(
         "--slurm", action="append", default=[], metavar="OPTION",
         help="an option of sbatch, such as time=8:00:00, partition=gpu or gres=gpu:1; may be "
         "repeated",
+    )  # fmt: skip
+    command.add_argument(
+        "--sky", action="append", default=[], metavar="OPTION",
+        help="an option of `sky jobs launch`, such as gpus=A100:1, infra=aws or no-use-spot; may "
+        "be repeated",
     )  # fmt: skip
 
 
@@ -134,15 +139,21 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _slurm_options(options: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(option.removeprefix("--") for option in options.slurm)
+def _without_dashes(options: Sequence[str]) -> tuple[str, ...]:
+    return tuple(option.removeprefix("--") for option in options)
 
 
 def _start(options: argparse.Namespace) -> None:
-    slurm_options = _slurm_options(options)
-    if slurm_options and options.backend != "slurm":
-        raise JobError("--slurm needs --backend slurm")
-    request = JobRequest(options.config, tuple(options.set), options.backend, slurm_options)
+    for backend in ("slurm", "sky"):
+        if getattr(options, backend) and options.backend != backend:
+            raise JobError(f"--{backend} needs --backend {backend}")
+    request = JobRequest(
+        options.config,
+        tuple(options.set),
+        options.backend,
+        slurm_options=_without_dashes(options.slurm),
+        sky_options=_without_dashes(options.sky),
+    )
     start(request, show)
 
 
@@ -152,7 +163,8 @@ def _resume(options: argparse.Namespace) -> None:
         step=options.step,
         overrides=options.set,
         backend=options.backend,
-        slurm_options=_slurm_options(options),
+        slurm_options=_without_dashes(options.slurm),
+        sky_options=_without_dashes(options.sky),
         say=show,
     )
 
@@ -160,6 +172,7 @@ def _resume(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     if options.run is not None:
         run = find_run(options.run)
+        rented.fetch_records(run, note)
         show(describe(run, job_status(run)))
         return
     shown = []
@@ -176,12 +189,13 @@ def _status(options: argparse.Namespace) -> None:
 
 def _view(options: argparse.Namespace) -> None:
     run = find_run(options.run)
-    log = LogReader(run)
-    text = log.read()
+    rented.fetch_records(run, note)
+    log = log_of(run)
+    text = log.read(options.lines)
     metrics = f"{describe(run, job_status(run))}\n\n{metrics_text(run)}\n"
-    shown = show(f"{metrics}\nThe end of {log.path}:\n{last_lines(text, options.lines)}", end="")
+    shown = show(f"{metrics}\nThe end of {log.name}:\n{last_lines(text, options.lines)}", end="")
     if options.follow and shown:
-        status = follow(run, log)
+        status = log.follow()
         show(headline(run, status))
 
 

@@ -21,7 +21,7 @@ from eval.runs.layout import (
     saved_steps,
 )
 from train.config import load_config
-from train.jobs import slurm
+from train.jobs import rented, slurm
 from train.jobs.process import ProcessIdentity, boot_id
 from train.jobs.record import (
     JobError,
@@ -34,6 +34,7 @@ from train.jobs.status import JobStatus, State, job_status, last_message
 
 _POLL_SECONDS = 0.2
 _SLURM_POLL_SECONDS = 2.0
+_STOP_SECONDS = 60.0
 # How long `start` waits for the training to begin. A slower one is left to begin by itself.
 _BEGIN_SECONDS = 120.0
 
@@ -47,8 +48,9 @@ class JobRequest:
     Attributes:
       config: the file of the configuration.
       overrides: overrides of the configuration, each KEY=VALUE.
-      backend: "local" or "slurm".
+      backend: "local", "slurm" or "sky".
       slurm_options: options of sbatch without the leading dashes.
+      sky_options: options of `sky jobs launch` without the leading dashes.
       resume_step: the checkpoint to continue from; None for the newest.
     """
 
@@ -56,13 +58,15 @@ class JobRequest:
     overrides: tuple[str, ...] = ()
     backend: str = "local"
     slurm_options: tuple[str, ...] = ()
+    sky_options: tuple[str, ...] = ()
     resume_step: int | None = None
 
 
 def start(request: JobRequest, say: Say) -> Path:
     """Starts a job, detached from the terminal, and waits until the training begins.
 
-    A run that was stopped continues where it stopped. A job for Slurm is only submitted.
+    A run that was stopped continues where it stopped. A job for Slurm or for a
+    rented machine is only submitted.
 
     Args:
       request: the job to start.
@@ -95,6 +99,7 @@ def start(request: JobRequest, say: Say) -> Path:
         started=timestamp(),
         resume_step=request.resume_step,
         slurm_options=request.slurm_options,
+        sky_options=request.sky_options,
     )
     training_log = run / LOG
     log_size = training_log.stat().st_size if training_log.exists() else 0
@@ -112,6 +117,9 @@ def start(request: JobRequest, say: Say) -> Path:
                 raise
             write_record(run, replace(record, slurm_job=job))
             say(f"{name} is submitted to Slurm as job {job}; its log is {run / JOB_LOG}")
+            return run
+        if request.backend == "sky":
+            rented.submit(run, config, record, say)
             return run
         supervisor = _launch_supervisor(run, record)
         write_record(run, replace(record, supervisor=supervisor))
@@ -181,6 +189,7 @@ def resume(
     overrides: Sequence[str],
     backend: str | None,
     slurm_options: Sequence[str],
+    sky_options: Sequence[str],
     say: Say,
 ) -> None:
     """Starts a job that continues a run from one of its checkpoints.
@@ -192,24 +201,27 @@ def resume(
       run: the run folder.
       step: the step of the checkpoint; None for the newest. Later checkpoints are removed.
       overrides: overrides of the configuration, each KEY=VALUE, after those of the newest job.
-      backend: "local", "slurm" or None for the backend of the newest job.
+      backend: "local", "slurm", "sky" or None for the backend of the newest job.
       slurm_options: options of sbatch, after those of the newest job.
+      sky_options: options of `sky jobs launch`, after those of the newest job.
       say: prints a sentence about what has happened.
 
     Raises:
       ConfigError, EvaluationError: see `start`.
       JobError: see `start`; or the run has no such checkpoint.
     """
-    steps = saved_steps(run)
+    record = read_record(run)
+    chosen_backend = backend or (record.backend if record is not None else "local")
+    in_mirror = chosen_backend == "sky" and record is not None and record.mirror is not None
+    steps = rented.steps(record) if in_mirror and record is not None else saved_steps(run)
     if not steps:
         raise JobError(f"{run} has no checkpoint to resume from; use start --config")
     if step is not None and step not in steps:
         listed = ", ".join(map(str, steps))
         raise JobError(f"{run} has no checkpoint {step}; there are {listed}")
-    record = read_record(run)
     chosen = JobRequest(run / CONFIGURATION)
     if record is not None:
-        chosen = replace(chosen, backend=record.backend, slurm_options=record.slurm_options)
+        chosen = replace(chosen, slurm_options=record.slurm_options, sky_options=record.sky_options)
         if Path(record.config).exists():
             chosen = replace(chosen, config=Path(record.config), overrides=record.overrides)
     if not chosen.config.exists():
@@ -217,8 +229,9 @@ def resume(
     chosen = replace(
         chosen,
         overrides=(*chosen.overrides, *overrides),
-        backend=backend or chosen.backend,
+        backend=chosen_backend,
         slurm_options=(*chosen.slurm_options, *slurm_options),
+        sky_options=(*chosen.sky_options, *sky_options),
         resume_step=step,
     )
     # The configuration may name another folder: the run may have been moved.
@@ -228,12 +241,12 @@ def resume(
     start(chosen, say)
 
 
-def stop(run: Path, timeout: float, say: Say) -> None:
+def stop(run: Path, timeout: float | None, say: Say) -> None:
     """Stops a job with a checkpoint and waits for its end.
 
     Args:
       run: the run folder.
-      timeout: seconds to wait.
+      timeout: seconds to wait; None waits as long as a stop takes.
       say: prints a sentence about what has happened.
 
     Raises:
@@ -243,6 +256,10 @@ def stop(run: Path, timeout: float, say: Say) -> None:
     if not status.active:
         detail = f" ({status.detail})" if status.detail else ""
         raise JobError(f"{run} does not run: it is {status.state}{detail}")
+    if status.record is not None and status.record.backend == "sky" and status.training is None:
+        rented.stop(run, status, timeout, say)
+        return
+    timeout = _STOP_SECONDS if timeout is None else timeout
     _tell_to_stop(status)
     deadline = time.monotonic() + timeout
     poll = _POLL_SECONDS if status.training is not None else _SLURM_POLL_SECONDS

@@ -31,7 +31,7 @@ class JobRecord:
     """The newest job of a run.
 
     Attributes:
-      backend: "local" or "slurm".
+      backend: "local", "slurm" or "sky".
       config: the absolute path of the configuration.
       overrides: the overrides of the configuration, each KEY=VALUE.
       folder: the working folder of the training.
@@ -46,6 +46,10 @@ class JobRecord:
       slurm_options: options of sbatch without the leading dashes, such as "time=24:00:00".
       slurm_job: Slurm's number of the job.
       requeues: the number of times that Slurm has restarted the job.
+      sky_options: options of `sky jobs launch` without the leading dashes, such as "gpus=L4:1".
+      sky_job: SkyPilot's name of the job.
+      mirror: URL of the run's mirror, if a rented machine trains it.
+      stop_asked: whether the rented machine's training was told to stop.
     """
 
     backend: str
@@ -63,6 +67,10 @@ class JobRecord:
     slurm_options: tuple[str, ...] = ()
     slurm_job: str | None = None
     requeues: int = 0
+    sky_options: tuple[str, ...] = ()
+    sky_job: str | None = None
+    mirror: str | None = None
+    stop_asked: bool = False
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobRecord:

@@ -1,4 +1,4 @@
-"""The state of a run's job, from its record, its processes, its files and Slurm."""
+"""The state of a run's job, from its record, its processes, its files, Slurm and SkyPilot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from bb_jax.errors import UserError
 from bb_jax.files import open_regular, read_object, read_whole
 from eval.runs.layout import CONFIGURATION, FINAL_EVALUATION, JOB_LOG, TRAINING_LOCK
-from train.jobs import slurm
+from train.jobs import sky, slurm
 from train.jobs.process import ProcessIdentity, boot_id, process_with_open_file
 from train.jobs.record import JobError, JobRecord, read_record
 
@@ -76,6 +76,8 @@ def job_status(run: Path) -> JobStatus:
         return _outside(run, None) or _without_job(run)
     if record.backend == "slurm":
         return _in_slurm(run, record)
+    if record.backend == "sky":
+        return _rented(run, record)
     return _here(run, record)
 
 
@@ -197,6 +199,42 @@ def _in_slurm(run: Path, record: JobRecord) -> JobStatus:
     if job is not None and job.state == "CANCELLED" and record.training is None:
         return JobStatus(State.STOPPED, f"{name} was cancelled before it began", record)
     return JobStatus(State.DIED, f"{name} ended without an exit code; {said}", record)
+
+
+def _rented(run: Path, record: JobRecord) -> JobStatus:
+    """The state of a job on a rented machine."""
+    if record.sky_job is None:
+        return _outside(run, record) or JobStatus(State.FAILED, "it was not submitted", record)
+    name = f"sky job {record.sky_job}"
+    try:
+        job = sky.ask(record.sky_job)
+    except JobError as error:
+        return JobStatus(State.UNKNOWN, f"{name}: {error}", record)
+    if job is None:
+        detail = f"{name} is not known to sky any more"
+        return _outside(run, record) or JobStatus(State.DIED, detail, record)
+    detail = f"{name} on {job.where}" if job.where else name
+    if job.recoveries:
+        times = "once" if job.recoveries == 1 else f"{job.recoveries} times"
+        detail += f", on another machine {times}"
+    because = f": {job.reason}" if job.reason else ""
+    if job.waiting:
+        return JobStatus(State.QUEUED, f"{detail} waits{because}", record)
+    if job.starting:
+        what = "looks for another machine" if job.state == "RECOVERING" else "looks for a machine"
+        return JobStatus(State.STARTING, f"{detail} {what}{because}", record)
+    if job.running:
+        return JobStatus(State.RUNNING, detail, record)
+    outside = _outside(run, record)
+    if outside is not None:
+        return outside
+    if job.failed:
+        return JobStatus(State.FAILED, f"{detail}, {job.state}{because}", record)
+    if job.state == "CANCELLED" or record.stop_asked:
+        return JobStatus(State.STOPPED, detail, record)
+    if job.state == "SUCCEEDED":
+        return JobStatus(State.FINISHED, detail, record)
+    return JobStatus(State.UNKNOWN, f"{detail}, {job.state}", record)
 
 
 def _named(job: str, status: JobStatus) -> JobStatus:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from bb_jax.errors import EvaluationError
 from bb_jax.files import open_regular, read_object
@@ -19,7 +20,8 @@ from eval.runs.layout import CONFIGURATION, JOB_LOG, LOG, METRICS, is_run, saved
 from eval.runs.metric_keys import MEAN_WIN_RATE, opponent_of
 from eval.runs.metrics_file import MetricsError, Row, read_metrics
 from eval.text_table import plain_text, text_table
-from train.jobs.record import JobError
+from train.jobs import sky
+from train.jobs.record import JobError, read_record
 from train.jobs.status import JobStatus, State, job_status
 from train.jobs.supervisor import training_command
 
@@ -152,6 +154,8 @@ def describe(run: Path, status: JobStatus) -> str:
         if record.exit_code is not None:
             lines["exit code"] = str(record.exit_code)
         lines["command"] = shlex.join(["python", *training_command(record)[1:]])
+        if record.mirror is not None:
+            lines["mirror"] = record.mirror
         lines["log"] = str(run / JOB_LOG)
     body = "\n".join(f"  {name:<12} {value}" for name, value in lines.items())
     return f"{headline(run, status)}\n{body}"
@@ -189,19 +193,60 @@ def _in_columns(cells: Sequence[str], columns: int) -> Iterator[str]:
         yield "  " + "    ".join(cells[start : start + columns])
 
 
-class LogReader:
-    """Reads the log of a job as it grows. Without a job it is the training's own log."""
+class Log(Protocol):
+    """The log of a job.
+
+    Attributes:
+      name: names it in messages.
+    """
+
+    name: str
+
+    def read(self, lines: int) -> str:
+        """The log, or its end: at least so many lines, as far as there are any."""
+        ...
+
+    def follow(self) -> JobStatus:
+        """Prints what is added until the job ends or nobody reads; returns the job's status."""
+        ...
+
+
+def log_of(run: Path) -> Log:
+    """The log of a run's newest job. Without a job it is the training's own log."""
+    record = read_record(run)
+    if record is not None and record.sky_job is not None:
+        return _RentedLog(run, record.sky_job)
+    return _LogFile(run)
+
+
+class _LogFile:
+    """A log on this machine, or on a disk that it shares."""
 
     def __init__(self, run: Path) -> None:
-        self.path = next(
-            (path for path in (run / JOB_LOG, run / LOG) if path.exists()), run / JOB_LOG
-        )
+        self._run = run
+        paths = (run / JOB_LOG, run / LOG)
+        self._path = next((path for path in paths if path.exists()), run / JOB_LOG)
+        self.name = str(self._path)
         self._position = 0
 
-    def read(self) -> str:
+    def read(self, lines: int) -> str:
+        return self._read_on()
+
+    def follow(self) -> JobStatus:
+        checked = -_STATUS_SECONDS
+        status = job_status(self._run)
+        while show(self._read_on(), end="") and status.active:
+            time.sleep(_FOLLOW_SECONDS)
+            if time.monotonic() - checked >= _STATUS_SECONDS:
+                checked = time.monotonic()
+                status = job_status(self._run)
+        show(self._read_on(), end="")
+        return status
+
+    def _read_on(self) -> str:
         """The text written since the last call."""
         try:
-            with open_regular(self.path) as file:
+            with open_regular(self._path) as file:
                 file.seek(self._position)
                 text = file.read()
         except OSError:
@@ -210,22 +255,28 @@ class LogReader:
         return text.decode(errors="replace")
 
 
+class _RentedLog:
+    """What a training on a rented machine prints."""
+
+    def __init__(self, run: Path, job: str) -> None:
+        self._run = run
+        self._job = job
+        self.name = f"the log of sky job {job}"
+
+    def read(self, lines: int) -> str:
+        try:
+            return sky.log(self._job, lines)
+        except JobError as error:
+            return f"{error}\n"
+
+    def follow(self) -> JobStatus:
+        sky.follow(self._job)
+        return job_status(self._run)
+
+
 def last_lines(text: str, count: int) -> str:
     """The last lines of a text, with their line ends."""
     return "".join(deque(text.splitlines(keepends=True), count))
-
-
-def follow(run: Path, log: LogReader) -> JobStatus:
-    """Prints the log as it grows until the job ends or nobody reads; returns the job's status."""
-    checked = -_STATUS_SECONDS
-    status = job_status(run)
-    while show(log.read(), end="") and status.active:
-        time.sleep(_FOLLOW_SECONDS)
-        if time.monotonic() - checked >= _STATUS_SECONDS:
-            checked = time.monotonic()
-            status = job_status(run)
-    show(log.read(), end="")
-    return status
 
 
 def _number(value: float) -> str:
