@@ -157,12 +157,12 @@ def ask(name: str) -> SkyJob | None:
 
 def _job(values: Mapping[str, Any]) -> SkyJob:
     reason = values.get("failure_reason") or values.get("details") or ""
-    where = values.get("infra") or " ".join(
-        str(values[key]) for key in ("cloud", "region") if values.get(key) not in (None, "-")
-    )
+    known = {key: values.get(key) for key in ("infra", "cloud", "region")}
+    said = {key: str(value) for key, value in known.items() if value not in (None, "", "-")}
+    where = said.get("infra") or " ".join(said.values())
     recoveries = values.get("recovery_count") or 0
     state = str(values.get("status") or "PENDING")
-    return SkyJob(state, "" if where == "-" else where, recoveries, " ".join(str(reason).split()))
+    return SkyJob(state, where, recoveries, " ".join(str(reason).split()))
 
 
 def cancel(name: str) -> None:

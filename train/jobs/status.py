@@ -214,15 +214,15 @@ def _rented(run: Path, record: JobRecord) -> JobStatus:
         detail = f"{name} is not known to sky any more"
         return _outside(run, record) or JobStatus(State.DIED, detail, record)
     detail = f"{name} on {job.where}" if job.where else name
-    if job.recoveries:
-        times = "once" if job.recoveries == 1 else f"{job.recoveries} times"
-        detail += f", on another machine {times}"
+    times = "once" if job.recoveries == 1 else f"{job.recoveries} times"
+    replaced = f", replaced {times}" if job.recoveries else ""
     because = f": {job.reason}" if job.reason else ""
     if job.waiting:
         return JobStatus(State.QUEUED, f"{detail} waits{because}", record)
     if job.starting:
         what = "looks for another machine" if job.state == "RECOVERING" else "looks for a machine"
-        return JobStatus(State.STARTING, f"{detail} {what}{because}", record)
+        return JobStatus(State.STARTING, f"{detail} {what}{replaced}{because}", record)
+    detail += replaced
     if job.running:
         return JobStatus(State.RUNNING, detail, record)
     outside = _outside(run, record)

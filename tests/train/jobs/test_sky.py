@@ -14,7 +14,7 @@ from tests.train.mirror.conftest import save_step
 from tests.train.running import REPOSITORY
 from tests.waiting import wait_until
 from train.jobs.record import JobError
-from train.jobs.sky import new_name
+from train.jobs.sky import ask, new_name
 from train.jobs.status import State, job_status
 from train.mirror.mirror import Mirror
 from train.mirror.snapshot import held_step
@@ -97,9 +97,9 @@ def test_a_job_is_submitted_with_its_configuration_and_its_bucket(jobs, sky):
             "RECOVERING",
             {"recovery_count": 2, "infra": "-", "cloud": "GCP", "region": "us-west1"},
             State.STARTING,
-            "on GCP us-west1, on another machine 2 times looks for another machine",
+            "on GCP us-west1 looks for another machine, replaced 2 times",
         ),
-        ("SUCCEEDED", {"recovery_count": 1}, State.FINISHED, "on another machine once"),
+        ("SUCCEEDED", {"recovery_count": 1}, State.FINISHED, "replaced once"),
         ("CANCELLED", {}, State.STOPPED, ""),
         ("FAILED", {"failure_reason": "exit\n code 2"}, State.FAILED, "FAILED: exit code 2"),
         ("FAILED_NO_RESOURCE", {}, State.FAILED, "FAILED_NO_RESOURCE"),
@@ -245,6 +245,7 @@ def test_what_no_machine_could_train_is_refused(jobs, sky, changes, words):
 
 
 def test_checkpoints_that_are_here_alone_are_not_left_behind(jobs, sky):
+    jobs.run.mkdir()
     save_step(jobs.run, 50)
     done = submit(jobs)
     assert refused(done, "checkpoint 50 of", "`python -m train.mirror copy ")
@@ -286,7 +287,5 @@ def test_the_task_is_one_that_skypilot_takes():
 def test_a_damaged_answer_is_an_error_in_a_sentence(jobs, sky):
     submit(jobs)
     (sky.folder / "queue").write_text('{"not": "a list"}')
-    from train.jobs.sky import ask
-
     with pytest.raises(JobError, match="which is no queue"):
         ask(sky.name)
