@@ -21,10 +21,11 @@ from typing import Any
 
 from attack.small_runs import Command, marked_processes, metrics, write_config
 from attack.tally import Tally
+from bb_jax.errors import UserError
 from eval.runs.layout import saved_steps
 from train.mirror.mirror import Mirror
 from train.mirror.records import OBJECTS, STEPS
-from train.mirror.storage import MirrorError, Storage
+from train.mirror.storage import Storage
 
 DEFAULT_COUNT = 48
 _NAME = "small"
@@ -113,7 +114,7 @@ def attack_mirror(count: int, seed: int, only: int | None = None) -> Tally:
                     known[scene.name] = _undisturbed(scene, folder, top)
                 moment = random.Random(f"{seed}:{number}").random()
                 outcome = _strike(scene, folder, top, moment, known[scene.name])
-            except (_FoundError, MirrorError) as error:
+            except (_FoundError, UserError) as error:
                 tally.find(tried, f"mirror --seed {seed} --only {number}", str(error))
             else:
                 tally.count(tried, outcome)
@@ -165,6 +166,7 @@ def _point_to(folder: Path) -> None:
 
 
 def _strike(scene: Scene, folder: Path, top: Path, moment: float, usual: _Undisturbed) -> str:
+    _end(folder)
     _prepare(scene, folder, top)
     before = len(_objects(folder))
     command = Command(str(folder), scene.arguments(folder), folder / "killed.log")
