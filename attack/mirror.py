@@ -73,13 +73,16 @@ def _restore(folder: Path) -> list[str]:
     return ["-m", "train.mirror", "restore", _url(folder), str(folder / _RUN)]
 
 
-_SYNCHRONOUS = (("async_game_generation", False),)
 _SCENES = (
     Scene("training, while it copies", _train, True),
-    Scene("copy", _copy, True, "run"),
-    Scene("training, at any time", _train, False, changes=_SYNCHRONOUS),
-    Scene("restore", _restore, False, "mirror"),
-    Scene("training, while it copies, synchronous", _train, True, changes=_SYNCHRONOUS),
+    Scene("copy, while it copies", _copy, True, "run"),
+    Scene("restore, at any time", _restore, False, "mirror"),
+    Scene(
+        "training, at any time",
+        _train,
+        False,
+        changes=(("async_game_generation", False), ("use_exploit_patch", False)),
+    ),
     Scene("copy, at any time", _copy, False, "run"),
 )
 
@@ -124,8 +127,8 @@ def attack_mirror(count: int, seed: int, only: int | None = None) -> Tally:
 
 
 def _undisturbed(scene: Scene, folder: Path, top: Path) -> _Undisturbed:
-    # The first training compiles, which later ones need not.
-    for _ in range(2 if scene.trains else 1):
+    # The very first training compiles, which later ones need not.
+    for _ in range(2 if scene is _SCENES[0] else 1):
         _end(folder)
         _prepare(scene, folder, top)
         began = time.monotonic()
