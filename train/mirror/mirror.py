@@ -260,7 +260,7 @@ class Mirror:
             if restored:
                 _note_identity(run, restored[max(restored)].run)
                 _move(top, run, restored)
-        if names and not restored:
+        if not restored and self.steps():
             raise MirrorError(f"the mirror {self.url} holds no step that is whole")
         return sorted(restored)
 
@@ -319,7 +319,8 @@ class Mirror:
         self._storage.write(f"{REQUESTS}/{STOP_REQUEST}", timestamp().encode())
 
     def take_request(self) -> bool:
-        """Whether the training was asked to stop; the request is removed."""
+        """Whether the training was asked to stop; the request is removed. `claim` comes first."""
+        self._check_claim()
         if STOP_REQUEST not in self._storage.sizes(REQUESTS):
             return False
         self._storage.remove(f"{REQUESTS}/{STOP_REQUEST}")

@@ -49,7 +49,7 @@ def mirror_of(sky) -> Mirror:
     return Mirror(Storage((sky.buckets / "bucket" / "runs" / "quickstart").as_uri()))
 
 
-def trained_elsewhere(sky, folder: Path, *steps: int) -> None:
+def trained_elsewhere(sky, folder: Path, *steps: int) -> Mirror:
     """Leaves in the bucket what a training on a rented machine leaves there."""
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text('{"total_iterations": 1000}')
@@ -61,6 +61,7 @@ def trained_elsewhere(sky, folder: Path, *steps: int) -> None:
         (folder / "training_metrics.jsonl").write_text(row)
         with held_step(folder, step) as files:
             mirror.put(step, files)
+    return mirror
 
 
 def test_a_job_is_submitted_with_its_configuration_and_its_bucket(jobs, sky):
@@ -159,10 +160,10 @@ def test_a_mirror_that_cannot_be_reached_from_here_only_lets_metrics_be_old(jobs
 def test_stop_asks_the_training_by_the_bucket_and_waits(jobs, sky, tmp_path):
     submit(jobs)
     sky.say("RUNNING")
-    trained_elsewhere(sky, tmp_path / "elsewhere", 50)
+    mirror = trained_elsewhere(sky, tmp_path / "elsewhere", 50)
 
     def machine():
-        wait_until(lambda: mirror_of(sky).take_request(), "the request")
+        wait_until(mirror.take_request, "the request")
         sky.say("SUCCEEDED")
 
     threading.Thread(target=machine, daemon=True).start()
