@@ -112,9 +112,13 @@ class Machine:
         return [re.sub(r', "time/.*', "", row) for row in rows]
 
 
-def wait_for(trains: subprocess.Popen[str], copied: Callable[[], object]) -> None:
-    """Waits until something is copied, or the training has ended."""
-    wait_until(lambda: copied() or trains.poll() is not None, "a checkpoint in the bucket")
+def newest(mirror: Mirror) -> int:
+    return max(mirror.steps(), default=0)
+
+
+def wait_beyond(step: int, mirror: Mirror, trains: subprocess.Popen[str]) -> None:
+    """Waits until a later step is copied, or the training has ended."""
+    wait_until(lambda: newest(mirror) > step or trains.poll() is not None, "a later checkpoint")
 
 
 @pytest.mark.slow
@@ -126,15 +130,12 @@ def test_a_machine_that_is_set_up_killed_and_lost_goes_on_from_the_bucket(tmp_pa
     assert setup.returncode == 0, output
     mirror = Mirror(Storage(f"{bucket.as_uri()}/quickstart"))
 
-    def newest() -> int:
-        return max(mirror.steps(), default=0)
-
     for _ in range(2):
-        before, trains = newest(), machine.start("run")
-        wait_for(trains, lambda before=before: newest() > before)
+        before, trains = newest(mirror), machine.start("run")
+        wait_beyond(before, mirror, trains)
         os.killpg(trains.pid, signal.SIGKILL)
         trains.communicate(timeout=PATIENCE)
-        last = newest()
+        last = newest(mirror)
         shutil.rmtree(machine.run_folder)
     trains = machine.start("run")
     output, _ = trains.communicate(timeout=PATIENCE)
@@ -148,7 +149,7 @@ def test_a_machine_that_is_set_up_killed_and_lost_goes_on_from_the_bucket(tmp_pa
     shutil.rmtree(machine.run_folder)
     shutil.rmtree(bucket)
     trains = machine.start("run")
-    wait_for(trains, mirror.steps)
+    wait_beyond(0, mirror, trains)
     mirror.request_stop()
     output, _ = trains.communicate(timeout=PATIENCE)
     assert trains.returncode == 0, output
