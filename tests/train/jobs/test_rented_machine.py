@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,12 +93,13 @@ class Machine:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, folder / name)
 
-    def start(self, what: str) -> subprocess.Popen[str]:
-        """Runs the task's `setup` or `run` as SkyPilot does."""
+    def start(self, what: str, *overrides: str) -> subprocess.Popen[str]:
+        """Runs the task's `setup` or `run` as SkyPilot does, with further overrides."""
+        words = [self._environment["OVERRIDES"], *(f"--set {override}" for override in overrides)]
         return subprocess.Popen(
             ["bash", "-c", TASK[what]],
             cwd=self.folder,
-            env=self._environment,
+            env=self._environment | {"OVERRIDES": " ".join(words)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -148,13 +148,17 @@ def test_a_machine_that_is_set_up_killed_and_lost_goes_on_from_the_bucket(tmp_pa
     # Asked to stop, it saves and copies, and the job ends well.
     shutil.rmtree(machine.run_folder)
     shutil.rmtree(bucket)
-    trains = machine.start("run")
+    trains = machine.start("run", "total_iterations=100000")
     wait_beyond(0, mirror, trains)
     mirror.request_stop()
     output, _ = trains.communicate(timeout=PATIENCE)
     assert trains.returncode == 0, output
+    assert "stopped by SIGINT" in output
+    assert newest(mirror) < 100000
 
     # Undisturbed, it would have been the same run.
+    shutil.rmtree(machine.run_folder)
+    shutil.rmtree(bucket)
     output, _ = (trains := machine.start("run")).communicate(timeout=PATIENCE)
     assert trains.returncode == 0, output
     assert machine.metrics() == interrupted
