@@ -25,8 +25,8 @@ from bb_jax.search import Search, parse_search
 from bb_jax.search.evaluator import RowEvaluator
 from bb_sim import EXTERNAL, OPPONENTS, Arena
 from bb_sim.arena import NO_ACTION
+from bb_sim.opponents.posterior import NUM_MODELS, uniform_posterior
 from bb_sim.rules.observation import legal_mask_of
-from bb_sim.search.simulator import NUM_MODELS
 from eval.runs.references import find_policy
 
 SEARCHES = (
@@ -97,10 +97,11 @@ def measure(network: Network, params: Params, text: str, rows: np.ndarray, singl
     """Times a search of rows uint8 [B, 19] in a batch, and of the first `singles` rows alone."""
     config = parse_search(text)
     search = Search(network, config, threads=1, evaluator_type=_TimedEvaluator)
-    beliefs = np.full((len(rows), NUM_MODELS), 1 / NUM_MODELS, np.float32)
+    shares = np.full((len(rows), NUM_MODELS), 1 / NUM_MODELS)
     if config.opponent != "unknown":
         model = (*OPPONENTS, "network").index(config.opponent)
-        beliefs[:] = np.eye(NUM_MODELS, dtype=np.float32)[model]
+        shares[:] = np.eye(NUM_MODELS)[model]
+    beliefs = uniform_posterior(rows, shares)
     seeds = np.arange(len(rows), dtype=np.uint64)
 
     def play(part: slice) -> float:

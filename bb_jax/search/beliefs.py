@@ -1,23 +1,30 @@
 """What a searching player believes about its opponents, game by game.
 
-`G` denotes seats at which the player sits, `B` positions, `M` = 11 opponent models: the ten named
-opponents in the order of `OPPONENTS`, then the searching network itself.
+`G` denotes seats at which the player sits, `B` positions, `H` = 495 slots of hands, `M` = 11
+opponent models: the ten named opponents in the order of `OPPONENTS`, then the searching network.
 """
+
+import warnings
 
 import numpy as np
 
 from bb_jax.networks.network import Params
 from bb_jax.search.config import KNOWN, MODELS, UNKNOWN
 from bb_jax.search.search import Search
-from bb_sim.opponents.inference import move_likelihoods, opponent_rows, rows_before_first_move
+from bb_sim.opponents.posterior import (
+    NETWORK_MODEL,
+    NUM_HANDS,
+    NUM_MODELS,
+    mover_rows,
+    uniform_posterior,
+    update_posterior,
+)
+from bb_sim.opponents.seen_move import rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
-from bb_sim.rules.observation import OBSERVATION_SIZE, TURN_BYTE, UNSEEN_BYTE
-from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
+from bb_sim.rules.observation import OBSERVATION_SIZE, TURN_BYTE
 
-# The network's probability of a move is averaged over so many hands of the opponent.
-_HANDS = 16
-# The least likelihood of a move: an opponent like none of the models must not rule out all.
-_FLOOR = 1e-3
+# Moves whose hands the network judges at once, which bounds the memory.
+_MOVES_AT_ONCE = 512
 
 
 class Beliefs:
@@ -25,7 +32,8 @@ class Beliefs:
 
     The player asks for them before each decision (`at`), in the order of each game, and reports
     each decision (`played`). If the opponent is unknown, all models are equally probable at first.
-    Every move of the opponent between two decisions is then evidence by Bayes' rule.
+    Every move of the opponent between two decisions is then evidence by Bayes' rule, about its
+    model and its hand.
     """
 
     def __init__(self, search: Search, params: Params, opponents: np.ndarray):
@@ -40,53 +48,59 @@ class Beliefs:
         self._search, self._params = search, params
         assumed = search.config.opponent
         seats = len(opponents)
-        shares = np.zeros((seats, NUM_MODELS), np.float32)
+        shares = np.zeros((seats, NUM_MODELS))
         if assumed == UNKNOWN:
             shares[:] = 1.0 / NUM_MODELS
         else:
             shares[np.arange(seats), opponents if assumed == KNOWN else MODELS.index(assumed)] = 1.0
-        self._shares = shares
-        self._infers = assumed == UNKNOWN
+        self._first_shares = shares
+        self._posterior = np.zeros((seats, NUM_HANDS, NUM_MODELS), np.float32)
         # The afterstate of each seat's last action.
-        self._seen = np.zeros((seats if self._infers else 0, OBSERVATION_SIZE), np.uint8)
+        self._seen = np.zeros((seats, OBSERVATION_SIZE), np.uint8)
 
     def at(self, seats: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """What seats believe after the opponent's last move.
+
+        A move that the rules do not explain tells nothing: the models keep their probabilities, and
+        all hands become equally probable. A warning says so.
 
         Args:
           seats: integers [B], each at most once.
           rows: uint8 [B, 19], the positions in which they are about to decide.
 
         Returns:
-          float32 [B, M], the probabilities of the models.
+          float32 [B, H, M], the posteriors; see `bb_sim.opponents.posterior`.
         """
-        if self._infers:
-            # At a game's first decision nothing from an earlier game at this seat is kept.
-            self._shares[seats[rows[:, TURN_BYTE] < 2]] = 1.0 / NUM_MODELS
-            before = self._seen[seats]
-            opening = rows[:, TURN_BYTE] == 1
-            before[opening] = rows_before_first_move(rows[opening])
-            moved = np.flatnonzero(rows[:, TURN_BYTE] > 0)
-            likelihoods = self._likelihoods(before[moved], rows[moved])
-            shares = self._shares[seats[moved]] * np.maximum(likelihoods, _FLOOR)
-            self._shares[seats[moved]] = shares / shares.sum(axis=1, keepdims=True)
-        return self._shares[seats]
+        turns = rows[:, TURN_BYTE]
+        before = self._seen[seats]
+        before[turns == 1] = rows_before_first_move(rows[turns == 1])
+        # At a game's first decision nothing from an earlier game at this seat is kept.
+        fresh = turns < 2
+        first = np.where((turns == 0)[:, None], rows, before)[fresh]
+        self._posterior[seats[fresh]] = uniform_posterior(first, self._first_shares[seats[fresh]])
+        moved = np.flatnonzero(turns > 0)
+        for start in range(0, len(moved), _MOVES_AT_ONCE):
+            part = moved[start : start + _MOVES_AT_ONCE]
+            self._learn(seats[part], before[part], rows[part])
+        return self._posterior[seats]
 
     def played(self, seats: np.ndarray, rows: np.ndarray, actions: np.ndarray) -> None:
         """Remembers the actions, uint8 [B], that seats played in rows uint8 [B, 19]."""
-        if self._infers:
-            self._seen[seats] = afterstates_of(rows, actions)
+        self._seen[seats] = afterstates_of(rows, actions)
 
-    def _likelihoods(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """float64 [B, M]: the likelihoods of the opponent's moves between rows uint8 [B, 19]."""
-        likelihoods = np.empty((len(before), NUM_MODELS))
-        likelihoods[:, :NETWORK_MODEL] = move_likelihoods(before, after)
-        # The sampled hands depend on the position alone.
-        seeds = after[:, :UNSEEN_BYTE].copy().view(np.uint64)[:, 0] + after[:, TURN_BYTE]
-        rows, masks = opponent_rows(before, after, _HANDS, seeds)
-        policies = self._search.policies(self._params, rows.reshape(-1, OBSERVATION_SIZE))
-        bits = np.uint64(1) << np.arange(policies.shape[1], dtype=np.uint64)
-        fits = (masks[:, :, None] & bits) != 0
-        probabilities = np.where(fits, policies.reshape(fits.shape), 0.0).sum(axis=2)
-        likelihoods[:, NETWORK_MODEL] = probabilities.mean(axis=1)
-        return likelihoods
+    def _learn(self, seats: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+        """Updates by the opponent's moves between rows uint8 [B, 19]."""
+        network = None
+        if (self._first_shares[seats, NETWORK_MODEL] > 0).any():
+            rows, masks, _ = mover_rows(before, after)
+            policies = self._search.policies(self._params, rows)
+            bits = np.uint64(1) << np.arange(policies.shape[1], dtype=np.uint64)
+            fits = (masks[:, None] & bits) != 0
+            network = np.where(fits, policies, 0.0).sum(axis=1, dtype=np.float64)
+        explained = update_posterior(self._posterior, seats, before, after, network)
+        if not explained.all():
+            warnings.warn(
+                "a move of the opponent does not follow from the rules; what it may hold is "
+                "forgotten there",
+                stacklevel=3,
+            )

@@ -15,7 +15,7 @@ from bb_jax.search import halving
 from bb_jax.search.config import SearchConfig
 from bb_jax.search.evaluator import RowEvaluator
 from bb_sim.rules.engine import NUM_ACTIONS
-from bb_sim.search.simulator import NETWORK_MODEL, Simulator
+from bb_sim.search.simulator import Simulator
 
 # The number of simulations between two looks at the clock.
 _TIMED_SIMULATIONS = 2048
@@ -153,35 +153,32 @@ class Sampler:
         self, params: Params, positions: Positions, part: slice, worlds: np.ndarray
     ) -> None:
         simulator, evaluator = self._simulator, self._evaluator
-        beliefs = positions.beliefs[part]
         simulator.begin(
             positions.rows[part],
             positions.candidates[part],
             positions.seeds[part],
             positions.worlds[part],
             worlds,
-            beliefs,
+            positions.beliefs[part],
         )
-        is_asked = bool((beliefs[:, NETWORK_MODEL] > 0).any())
-        rows = self._reply(params, is_asked)
+        rows = self._reply(params)
         for _ in range(positions.depth - 1):
             simulator.advance(evaluator.policies(params, rows).argmax(axis=1).astype(np.uint8))
-            rows = self._reply(params, is_asked)
+            rows = self._reply(params)
         positions.sums[part] += simulator.sums(evaluator.values(params, rows))
 
-    def _reply(self, params: Params, is_asked: bool) -> np.ndarray:
+    def _reply(self, params: Params) -> np.ndarray:
         """Plays the opponents' replies.
 
         Args:
           params: the network's parameters.
-          is_asked: whether the network is among the opponents.
 
         Returns:
           uint8 [U, 19], the movers' next decisions.
         """
         simulator = self._simulator
         policies = None
-        if is_asked:
+        if simulator.asks_network:
             asked = simulator.opponent_rows()
             policies = self._evaluator.policies(params, simulator.rows[:asked])
         return simulator.rows[: simulator.reply(policies)]

@@ -1,7 +1,7 @@
 """Search by determinization and sequential halving, for thousands of positions at once.
 
-`B` denotes positions, `A` the 33 actions, `M` = 11 opponent models: the ten named opponents in the
-order of `OPPONENTS`, then the searching network itself.
+`B` denotes positions, `A` the 33 actions, `H` = 495 slots of hands, `M` = 11 opponent models: the
+ten named opponents in the order of `OPPONENTS`, then the searching network itself.
 """
 
 import time
@@ -90,7 +90,8 @@ class Search:
         Args:
           params: the network's parameters; on the device, if many calls use them.
           rows: uint8 [B, 19], the movers' observations; rows without a legal action are padding.
-          beliefs: float32 [B, M], weights of the opponent models, not all of them 0.
+          beliefs: float32 [B, H, M], what each mover believes about the opponent's model and hand;
+            see `bb_sim.opponents.posterior`. Rows of padding may have any.
           seeds: uint64 [B], seeds of the worlds.
           evaluate_forced: whether positions with a single legal action are evaluated too.
 
@@ -105,11 +106,12 @@ class Search:
             values[worth] = self.evaluator.action_values(params, rows[worth])
             return SearchResult(values, samples, values.argmax(axis=1).astype(np.uint8))
         exact = np.flatnonzero(worth & are_endgames(rows))
+        shares = beliefs.sum(axis=1)
         config = self.config
 
         def solve(_: Sampler, part: np.ndarray) -> None:
             values[part] = endgame_values(
-                rows[part], beliefs[part], config.margin_weight, self._scoring, config.draw_reward
+                rows[part], shares[part], config.margin_weight, self._scoring, config.draw_reward
             )
 
         self._share_out(solve, exact)

@@ -2,13 +2,8 @@
 
 from libc.stdint cimport int32_t, uint8_t
 
-from bb_sim.opponents.turn_score cimport NUM_OPPONENTS
 from bb_sim.rules.engine cimport Game
 from bb_sim.search.objective cimport Worth
-
-cdef enum:                      # opponent models
-    ASKED_MODEL = NUM_OPPONENTS     # a network; the models below it are the named opponents
-    ALL_MODELS
 
 ctypedef struct Simulation:
     Game game
@@ -22,7 +17,7 @@ ctypedef struct Simulation:
 # Notes whether the result is final, and its worth to the viewer of `row`.
 cdef void settle(Simulation* simulation, const uint8_t* row, const Worth* worth) noexcept nogil
 
-# Plays the reply of the opponent's model. For ASKED_MODEL, `policy` holds the probability of each
+# Plays the reply of the opponent's model. For NETWORK_MODEL, `policy` holds the probability of each
 # action.
 cdef void play_reply(Simulation* simulation, const float* policy) noexcept nogil
 

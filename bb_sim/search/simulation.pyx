@@ -3,6 +3,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 
 from bb_sim.opponents.choice cimport select_opponent_action
+from bb_sim.opponents.posterior cimport NETWORK_MODEL
 from bb_sim.rules.afterstates cimport write_later_row
 from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.engine cimport Game, is_decided, legal_mask, next_random, play
@@ -42,7 +43,7 @@ cdef void play_reply(Simulation* simulation, const float* policy) noexcept nogil
     cdef Game* g = &simulation.game
     cdef uint64_t stream = g.rng
     cdef int action
-    if simulation.model == ASKED_MODEL:
+    if simulation.model == NETWORK_MODEL:
         action = draw_action(policy, g)
     else:
         action = select_opponent_action(g, simulation.model)

@@ -3,13 +3,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NUM_MODELS: int
-NETWORK_MODEL: int
 EXACT_FROM: int
 
 class Simulator:
     capacity: int
     rows: NDArray[np.uint8]
+    asks_network: bool
 
     def __init__(
         self,

@@ -13,18 +13,16 @@ from libc.stdint cimport int32_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
+from bb_sim.opponents.posterior cimport NETWORK_MODEL, NUM_HANDS, NUM_MODELS
 from bb_sim.rules.afterstates cimport legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport NUM_ACTIONS, Game, play
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, TURN_BYTE
 from bb_sim.search.endgame cimport is_endgame_row, position_value
 from bb_sim.search.objective cimport Worth, worth_of
-from bb_sim.search.simulation cimport (
-    ALL_MODELS, ASKED_MODEL, Simulation, play_reply, settle, write_movers_row,
-)
-from bb_sim.search.worlds cimport draw_model, make_world
+from bb_sim.search.simulation cimport Simulation, play_reply, settle, write_movers_row
+from bb_sim.search.worlds cimport Holdings, list_holdings, make_world
 
-from bb_sim.rules.actions import OPPONENTS
 from bb_sim.rules.arguments import checked_array
 
 cpdef enum:
@@ -38,18 +36,12 @@ cdef enum:                      # stages: who is to move in the simulations
     OPPONENTS_ASKED             # the opponents are to move, and the network's rows are written
     MOVERS_TURN
 
-# Opponent models: the named opponents in the order of OPPONENTS, then the network.
-NUM_MODELS = ALL_MODELS
-NETWORK_MODEL = ASKED_MODEL
-if len(OPPONENTS) != NETWORK_MODEL:
-    raise ImportError("the opponent models do not fit the named opponents")
-
 
 cdef class Simulator:
     """Runs up to `capacity` simulations at once.
 
-    `B` denotes the number of positions, `U` the number of rows at the moment, `M` = 11 the number
-    of opponent models.
+    `B` denotes the number of positions, `U` the number of rows at the moment, `H` = 495 the slots of
+    hands and `M` = 11 the opponent models of `bb_sim.opponents.posterior`.
 
     `begin` plays the candidates. `reply` plays the opponents' replies and writes the rows of the
     movers' next decisions; `opponent_rows` comes before it if the network may be the opponent. Then
@@ -66,6 +58,7 @@ cdef class Simulator:
     Attributes:
       capacity: the number of simulations.
       rows: uint8 [capacity, 19]; the first U are the rows at the moment.
+      asks_network: whether the network may be the opponent in a position, since `begin`.
 
     Raises:
       ValueError: an argument is out of range, or an array has another dtype or shape.
@@ -73,6 +66,7 @@ cdef class Simulator:
 
     cdef readonly Py_ssize_t capacity
     cdef readonly object rows
+    cdef readonly bint asks_network
     cdef Worth _worth
     cdef uint8_t[:, ::1] _rows
     cdef Py_ssize_t _num_rows, _table_size
@@ -84,8 +78,9 @@ cdef class Simulator:
     cdef const uint8_t[:, ::1] _observations
     cdef const uint64_t[::1] _candidates, _seeds
     cdef const int32_t[::1] _first_worlds, _num_worlds
-    cdef const float[:, ::1] _beliefs       # cumulative sums of the shares
-    cdef const double[:, ::1] _shares
+    cdef Holdings* _holdings
+    cdef const float[:, :, ::1] _beliefs
+    cdef const double[:, ::1] _shares       # sums over the hands
 
     def __cinit__(self, capacity, *args, **kwargs):
         if not 1 <= capacity <= 1 << 24:
@@ -95,13 +90,15 @@ cdef class Simulator:
         self._table = <int32_t*> malloc(self._table_size * sizeof(int32_t))
         self._simulations = <Simulation*> malloc(capacity * sizeof(Simulation))
         self._positions = <int32_t*> malloc(capacity * sizeof(int32_t))
-        if not (self._table and self._simulations and self._positions):
+        self._holdings = <Holdings*> malloc(sizeof(Holdings))
+        if not (self._table and self._simulations and self._positions and self._holdings):
             raise MemoryError(f"no memory for {capacity} simulations")
 
     def __dealloc__(self):
         free(self._table)
         free(self._simulations)
         free(self._positions)
+        free(self._holdings)
 
     def __init__(self, capacity, scoring="points", margin_weight=0.02, draw_reward=0.0):
         if capacity != self.capacity:
@@ -120,22 +117,22 @@ cdef class Simulator:
           seeds: the seeds of the worlds, uint64 [B].
           first_worlds: the number of the first world of each position, int32 [B].
           num_worlds: the number of worlds of each position, int32 [B].
-          beliefs: the shares of the opponent models, float32 [B, M]; each row has a positive sum.
+          beliefs: the posteriors of the opponents' models and hands, float32 [B, H, M].
         """
         size = len(observations)
         self._stage = IDLE
-        shares = checked_array("beliefs", beliefs, np.float32, (size, NUM_MODELS))
-        sums = np.cumsum(shares, axis=1)
-        if not (np.isfinite(sums).all() and (shares >= 0).all() and (sums[:, -1] > 0).all()):
-            raise ValueError("beliefs must be shares of at least 0, not all of them 0")
+        beliefs = checked_array("beliefs", beliefs, np.float32, (size, NUM_HANDS, NUM_MODELS))
+        shares = beliefs.sum(axis=1, dtype=np.float64)
+        if not (np.isfinite(shares).all() and beliefs.min(initial=0.0) >= 0):
+            raise ValueError("beliefs must be finite weights of at least 0")
         arrays = (
             checked_array("observations", observations, np.uint8, (size, OBSERVATION_SIZE)),
             checked_array("candidates", candidates, np.uint64, (size,)),
             checked_array("seeds", seeds, np.uint64, (size,)),
             checked_array("first_worlds", first_worlds, np.int32, (size,)),
             checked_array("num_worlds", num_worlds, np.int32, (size,)),
-            sums,
-            shares.astype(np.float64),
+            beliefs,
+            shares,
         )
         if size and (arrays[3].min() < 0 or arrays[4].min() < 0):
             raise ValueError("first_worlds and num_worlds must not be negative")
@@ -149,8 +146,12 @@ cdef class Simulator:
             simulations += popcount(self._candidates[b]) * <Py_ssize_t> self._num_worlds[b]
         if simulations > self.capacity:
             raise ValueError(f"{simulations} simulations exceed the capacity of {self.capacity}")
+        cdef Py_ssize_t done
         with nogil:
-            self._begin()
+            done = self._begin()
+        if done < size:
+            raise ValueError(f"no hand in the belief about position {done} fits its row")
+        self.asks_network = bool((shares[:, NETWORK_MODEL] > 0).any())
         self._num_rows = 0
         self._stage = OPPONENTS_TURN
 
@@ -186,8 +187,7 @@ cdef class Simulator:
                 first = &probabilities[0, 0]
         else:
             self._require(OPPONENTS_TURN)
-            sums = np.asarray(self._beliefs)
-            if (sums[:, NETWORK_MODEL] > sums[:, NETWORK_MODEL - 1]).any():
+            if self.asks_network:
                 raise ValueError("policies are needed where the network may be the opponent")
         with nogil:
             self._reply(first)
@@ -260,7 +260,8 @@ cdef class Simulator:
                     row, &self._shares[self._positions[i], 0], &self._worth
                 )
 
-    cdef void _begin(self) noexcept nogil:
+    cdef Py_ssize_t _begin(self) noexcept nogil:
+        """Begins the simulations. Returns B, or the first position without a holding."""
         cdef Game world
         cdef const uint8_t* row
         cdef Simulation* simulation = self._simulations
@@ -270,9 +271,10 @@ cdef class Simulator:
         for b in range(self._candidates.shape[0]):
             row = &self._observations[b, 0]
             viewer = viewer_of(row)
+            if list_holdings(row, &self._beliefs[b, 0, 0], self._holdings) == 0:
+                return b
             for w in range(self._first_worlds[b], self._first_worlds[b] + self._num_worlds[b]):
-                make_world(&world, row, self._seeds[b], w)
-                model = draw_model(&self._beliefs[b, 0], ALL_MODELS, self._seeds[b], w)
+                model = make_world(&world, row, self._holdings, self._seeds[b], w)
                 actions = self._candidates[b]
                 while actions:
                     simulation.game = world
@@ -284,6 +286,7 @@ cdef class Simulator:
                     actions &= actions - 1
                     simulation += 1
         self._end = simulation
+        return self._candidates.shape[0]
 
     cdef void _reply(self, const float* policies) noexcept nogil:
         cdef Simulation* simulation = self._simulations
@@ -291,7 +294,7 @@ cdef class Simulator:
         while simulation < self._end:
             if not simulation.is_final:
                 policy = NULL
-                if simulation.model == ASKED_MODEL:
+                if simulation.model == NETWORK_MODEL:
                     policy = policies + simulation.place * <Py_ssize_t> NUM_ACTIONS
                 play_reply(simulation, policy)
                 self._settle(simulation)
@@ -323,7 +326,7 @@ cdef class Simulator:
                 slots = table_size_for(
                     popcount(self._candidates[position]) * self._num_worlds[position]
                 )
-            if not simulation.is_final and (simulation.model == ASKED_MODEL or not for_network):
+            if not simulation.is_final and (simulation.model == NETWORK_MODEL or not for_network):
                 write_movers_row(
                     &simulation.game, simulation.viewer, &self._observations[position, 0],
                     &self._rows[self._num_rows, 0],

@@ -1,16 +1,25 @@
 """Sampled worlds: games in which everything that a player cannot see is drawn at random."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
+from bb_sim.opponents.posterior cimport NUM_HANDS, NUM_MODELS
 from bb_sim.rules.engine cimport Game
 
-# Writes world number `index` of a decision row. The opponent's hand and the order of both decks are
-# drawn uniformly from what the row leaves open, and `g.rng` is the world's own stream. The world
-# depends on (row, seed, index) alone. The mover's next card is stratified: over consecutive worlds
-# each card of its deck comes about equally often.
-cdef void make_world(Game* g, const uint8_t* row, uint64_t seed, uint64_t index) noexcept nogil
+ctypedef struct Holdings:       # what the opponent may be: its models and hands, with their weights
+    int number
+    uint8_t[NUM_HANDS * NUM_MODELS] models
+    uint16_t[NUM_HANDS * NUM_MODELS] hands
+    double[NUM_HANDS * NUM_MODELS] cumulative       # sums of the weights; the last is the total
 
-# The opponent model of a world, drawn by the models' shares. `cumulative` holds the sums of the
-# shares. Over consecutive worlds each model comes about as often as its share says.
-cdef int draw_model(const float* cumulative, int models, uint64_t seed,
+# Lists the holdings that have a weight in a posterior, float [H, M], and that fit a decision row.
+# Returns their number.
+cdef int list_holdings(const uint8_t* row, const float* posterior,
+                       Holdings* holdings) noexcept nogil
+
+# Writes world number `index` of a decision row and returns the opponent's model. The model and the
+# hand are drawn by their weights, the order of both decks uniformly from what is left, and `g.rng`
+# is the world's own stream. The world depends on (row, holdings, seed, index) alone. The mover's
+# next card and the holdings are stratified: over consecutive worlds each comes about as often as
+# its probability says. There must be a holding.
+cdef int make_world(Game* g, const uint8_t* row, const Holdings* holdings, uint64_t seed,
                     uint64_t index) noexcept nogil

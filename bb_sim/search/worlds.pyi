@@ -3,4 +3,9 @@ from numpy.typing import NDArray
 
 from bb_sim.rules.state import State
 
-def sample_worlds(observation: NDArray[np.uint8], seed: int, count: int) -> list[State]: ...
+def sample_worlds(
+    observation: NDArray[np.uint8],
+    seed: int,
+    count: int,
+    posterior: NDArray[np.float32] | None = None,
+) -> list[State]: ...

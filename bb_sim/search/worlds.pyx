@@ -1,27 +1,31 @@
 """Determinization: worlds that agree with everything a player knows.
 
-A decision row leaves open which of the opponent's unseen cards are in its hand, and the order of
-both decks. A world fills these in as a function of the row, a seed and the number of the world. So
-it cannot depend on a hidden card.
+A decision row leaves open who the opponent is, which of its unseen cards are in its hand, and the
+order of both decks. A world fills these in as a function of the row, the posterior, a seed and the
+number of the world. So it cannot depend on a hidden card.
 """
 
 import numpy as np
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
+from bb_sim.opponents.posterior cimport hand_at, is_possible
 from bb_sim.rules.afterstates cimport game_from_row, viewer_of
 from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport state_from_game
 from bb_sim.rules.engine cimport (
-    HAND_SIZE, NUM_SPECIES, OWNER_SHIFT, Game, next_random, random_below,
+    ALL_SPECIES, NUM_SPECIES, OWNER_SHIFT, next_random, random_below,
 )
-from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE
+from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE, UNSEEN_BYTE, set_at
+
+from bb_sim.opponents.posterior import uniform_posterior
+from bb_sim.rules.arguments import checked_array
 
 # The steps of the two-dimensional quasirandom sequence R2 (Roberts, "The unreasonable effectiveness
 # of quasirandom sequences", 2018): 1/p and 1/p**2 for the root p = 1.3247... of p**3 = p + 1, in
 # 64-bit fixed point.
 cdef uint64_t CARD_STEP = <uint64_t>0xC13FA9A902A6328F
-cdef uint64_t MODEL_STEP = <uint64_t>0x91E10DA5C79E7B1D
+cdef uint64_t HOLDING_STEP = <uint64_t>0x91E10DA5C79E7B1D
 cdef uint64_t WORLD_STEP = <uint64_t>0xD1342543DE82EF95
 
 
@@ -44,10 +48,47 @@ cdef inline uint64_t scrambled(uint64_t seed, uint64_t index) noexcept nogil:
     return next_random(&state)
 
 
-cdef void make_world(Game* g, const uint8_t* row, uint64_t seed, uint64_t index) noexcept nogil:
+cdef int list_holdings(const uint8_t* row, const float* posterior,
+                       Holdings* holdings) noexcept nogil:
+    cdef unsigned int unseen = set_at(row, UNSEEN_BYTE) & ALL_SPECIES
+    cdef double total = 0.0
+    cdef int number = 0
+    cdef int model, slot
+    cdef float weight
+    for model in range(NUM_MODELS):
+        for slot in range(NUM_HANDS):
+            weight = posterior[slot * NUM_MODELS + model]
+            if weight > 0 and is_possible(slot, unseen):
+                total += weight
+                holdings.models[number] = model
+                holdings.hands[number] = hand_at(slot, unseen)
+                holdings.cumulative[number] = total
+                number += 1
+    holdings.number = number
+    return number
+
+
+cdef int holding_at(const Holdings* holdings, double place) noexcept nogil:
+    """The first holding whose cumulative weight is above `place`, or the last one."""
+    cdef int low = 0
+    cdef int high = holdings.number - 1
+    cdef int middle
+    while low < high:
+        middle = (low + high) // 2
+        if holdings.cumulative[middle] > place:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+cdef int make_world(Game* g, const uint8_t* row, const Holdings* holdings, uint64_t seed,
+                    uint64_t index) noexcept nogil:
     cdef int viewer = viewer_of(row)
     cdef int other = 1 - viewer
-    cdef uint8_t[NUM_SPECIES] cards
+    # 53 bits of the sequence's second coordinate.
+    cdef double part = ((scrambled(seed, ~<uint64_t>1) + index * HOLDING_STEP) >> 11) * 2.0 ** -53
+    cdef int holding = holding_at(holdings, part * holdings.cumulative[holdings.number - 1])
     cdef uint8_t drawn
     cdef int count, i, place
     game_from_row(g, row)
@@ -63,12 +104,10 @@ cdef void make_world(Game* g, const uint8_t* row, uint64_t seed, uint64_t index)
                 g.deck[viewer][i] = g.deck[viewer][count - 1]
                 g.deck[viewer][count - 1] = drawn
                 break
-    count = shuffled(g.hand[other], &g.rng, cards)
-    for i in range(HAND_SIZE, count):
-        g.deck[other][i - HAND_SIZE] = cards[i]
-        g.deck_set[other] |= 1 << cards[i]
-    g.hand[other] ^= g.deck_set[other]
-    g.deck_left[other] = max(0, count - HAND_SIZE)
+    g.deck_set[other] = g.hand[other] & ~holdings.hands[holding]
+    g.hand[other] = holdings.hands[holding]
+    g.deck_left[other] = shuffled(g.deck_set[other], &g.rng, g.deck[other])
+    return holdings.models[holding]
 
 
 cdef inline uint8_t nth_species(uint16_t species, int n) noexcept nogil:
@@ -78,31 +117,23 @@ cdef inline uint8_t nth_species(uint16_t species, int n) noexcept nogil:
     return trailing_zeros(species)
 
 
-cdef int draw_model(const float* cumulative, int models, uint64_t seed,
-                    uint64_t index) noexcept nogil:
-    cdef uint64_t place = scrambled(seed, ~<uint64_t>1) + index * MODEL_STEP
-    # 24 bits times a float is exact in double precision, so the product is below the total.
-    cdef double uniform = ((place >> 40) * 2.0 ** -24) * cumulative[models - 1]
-    cdef int model = 0
-    while model < models - 1 and cumulative[model] <= uniform:
-        model += 1
-    return model
-
-
-def sample_worlds(observation, seed, count):
+def sample_worlds(observation, seed, count, posterior=None):
     """The first worlds of a decision row, to show what a search assumes.
 
     Args:
       observation: the row of a player who has a legal action, uint8 [19].
       seed: the seed of the worlds, 0 to 2**64 - 1.
       count: the number of worlds.
+      posterior: float32 [H, M] as in `bb_sim.opponents.posterior`; None if
+        the opponent's hand is as likely as any.
 
     Returns:
       `count` States. A row gives only the margins of the cards that have left the queue, so the
       bars are empty and these cards are all on THAT'S IT.
 
     Raises:
-      ValueError: `observation` is not a decision row, or `seed` or `count` is out of range.
+      ValueError: `observation` is not a decision row, `seed` or `count` is out of range, or
+        `posterior` has another dtype or shape or no hand that fits the row.
     """
     observation = np.ascontiguousarray(observation)
     if (observation.dtype != np.uint8 or observation.shape != (OBSERVATION_SIZE,)
@@ -111,13 +142,21 @@ def sample_worlds(observation, seed, count):
                          "legal action")
     if not 0 <= seed < 1 << 64 or count < 0:
         raise ValueError("seed must be 0 to 2**64 - 1 and count not negative")
+    if posterior is None:
+        posterior = uniform_posterior(observation[None], np.eye(1, NUM_MODELS))[0]
+    cdef const float[:, ::1] weights = checked_array(
+        "posterior", posterior, np.float32, (NUM_HANDS, NUM_MODELS)
+    )
     cdef const uint8_t[::1] row = observation
+    cdef Holdings holdings
     cdef uint64_t stream = seed
     cdef Game g
     cdef int player, species, departed
     worlds = []
+    if list_holdings(&row[0], &weights[0, 0], &holdings) == 0:
+        raise ValueError("posterior has no hand that fits the row")
     for index in range(count):
-        make_world(&g, &row[0], stream, index)
+        make_world(&g, &row[0], &holdings, stream, index)
         departed = 0
         for player in range(2):
             for species in range(NUM_SPECIES):

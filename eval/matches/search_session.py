@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bb_sim.arena import EXTERNAL
+from bb_sim.opponents.posterior import NETWORK_MODEL
 from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.streams import mixed_seeds
 
@@ -31,7 +32,6 @@ class SearchSession:
           controllers: uint8 [G, 2], who plays each seat, as in `bb_sim.Arena`.
         """
         from bb_jax.search import Beliefs
-        from bb_sim.search.simulator import NETWORK_MODEL
 
         self._search, self._params = search, params
         self._seeds = seeds

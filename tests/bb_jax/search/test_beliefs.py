@@ -4,15 +4,24 @@ import numpy as np
 import pytest
 
 from bb_jax.search import Beliefs, Search, SearchConfig
-from bb_sim import EXTERNAL, OPPONENTS, Arena
-from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
+from bb_sim import (
+    EXTERNAL,
+    OPPONENTS,
+    Arena,
+    legal_actions,
+    new_game,
+    observe,
+    step,
+)
+from bb_sim.opponents.posterior import NETWORK_MODEL, NUM_MODELS
+from bb_sim.rules.observation import POINTS_BYTE, legal_mask_of
 from tests.bb_jax.games import tiny_network
 
 
 def beliefs_after(
     opponent: int, games: int, assumed: str = "unknown", times: int = 1
 ) -> np.ndarray:
-    """The last beliefs, float32 [games, M], of a player that plays the first legal action.
+    """The models' last shares, float32 [games, M], for a player of the first legal action.
 
     The same games are played as often as `times` says, with one memory.
     """
@@ -34,7 +43,7 @@ def _play(beliefs: Beliefs, opponent: int, games: int) -> np.ndarray:
     while arena.pending:
         slots = np.flatnonzero(arena.deciders == 0)
         who, rows = arena.games[slots], arena.observations[slots]
-        last[who] = beliefs.at(who, rows)
+        last[who] = beliefs.at(who, rows).sum(axis=1)
         bits = np.unpackbits(rows[:, 14:], axis=1, count=33, bitorder="little")
         actions = np.full(games, 255, np.uint8)
         actions[slots] = bits.argmax(axis=1)
@@ -61,9 +70,10 @@ def test_a_game_that_begins_again_is_a_new_one():
 
 def test_the_known_are_known_and_the_assumed_assumed():
     known = beliefs_after(3, 4, "known")
-    assert (known == np.eye(NUM_MODELS)[3]).all()
-    assert (beliefs_after(3, 4, "noisy") == np.eye(NUM_MODELS)[6]).all()
-    assert (beliefs_after(3, 4, "network") == np.eye(NUM_MODELS)[NETWORK_MODEL]).all()
+    assert np.allclose(known, np.eye(NUM_MODELS)[3], atol=1e-6)
+    assert np.allclose(beliefs_after(3, 4, "noisy"), np.eye(NUM_MODELS)[6], atol=1e-6)
+    of_network = beliefs_after(3, 4, "network")
+    assert np.allclose(of_network, np.eye(NUM_MODELS)[NETWORK_MODEL], atol=1e-6)
 
 
 def test_everybody_is_equally_probable_before_the_first_move():
@@ -72,4 +82,20 @@ def test_everybody_is_equally_probable_before_the_first_move():
     arena = Arena(3)
     arena.start(np.arange(3, dtype=np.uint64), np.full((3, 2), EXTERNAL, np.uint8))
     found = beliefs.at(np.arange(3), arena.observations)
-    assert np.allclose(found, 1 / NUM_MODELS)
+    assert np.allclose(found.sum(axis=1), 1 / NUM_MODELS)
+    assert np.allclose(found, found[:, :1])  # all hands alike
+
+
+def test_a_move_outside_the_rules_leaves_the_models_alone_and_is_told():
+    network, params = tiny_network()
+    beliefs = Beliefs(Search(network, SearchConfig()), params, np.zeros(1, int))
+    seat = np.zeros(1, int)
+    row = observe(new_game(1))[None]
+    beliefs.at(seat, row)
+    beliefs.played(seat, row, legal_mask_of(row).argmax(axis=1).astype(np.uint8))
+    state = step(new_game(1), legal_actions(new_game(1))[0])
+    later = observe(step(state, legal_actions(state)[0]))[None]
+    later[0, POINTS_BYTE] += 9
+    with pytest.warns(UserWarning, match="does not follow from the rules"):
+        found = beliefs.at(seat, later)
+    assert np.allclose(found.sum(axis=1), 1 / NUM_MODELS)

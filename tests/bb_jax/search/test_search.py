@@ -10,19 +10,23 @@ import pytest
 from bb_jax.networks.network import objective, values_or_results
 from bb_jax.search import Search, SearchConfig
 from bb_jax.search.halving import keep_better_half, num_rounds, worlds_until
+from bb_sim.opponents.posterior import NETWORK_MODEL, NUM_MODELS, uniform_posterior
 from bb_sim.rules.afterstates import expand_afterstates
 from bb_sim.rules.engine import NUM_PLIES, QUEUE_LIMIT, QUEUE_SIZE
 from bb_sim.rules.observation import QUEUE_BYTE, TURN_BYTE
 from bb_sim.search.endgame import are_endgames, endgame_values
-from bb_sim.search.simulator import NETWORK_MODEL, NUM_MODELS
 from tests.bb_jax.games import legal_of, random_positions, tiny_network
 
 
-def beliefs_of(count: int, model: int | None = None) -> np.ndarray:
+def shares_of(count: int, model: int | None = None) -> np.ndarray:
     """All models alike, or one of them alone."""
     if model is None:
-        return np.full((count, NUM_MODELS), 1 / NUM_MODELS, np.float32)
-    return np.tile(np.eye(NUM_MODELS, dtype=np.float32)[model], (count, 1))
+        return np.full((count, NUM_MODELS), 1 / NUM_MODELS)
+    return np.tile(np.eye(NUM_MODELS)[model], (count, 1))
+
+
+def beliefs_of(rows: np.ndarray, model: int | None = None) -> np.ndarray:
+    return uniform_posterior(rows, shares_of(len(rows), model))
 
 
 def seeds_of(count: int) -> np.ndarray:
@@ -35,7 +39,7 @@ def search_with(config: SearchConfig) -> Search:
 
 
 def run(config: SearchConfig, rows: np.ndarray, model: int | None = 1, **options):
-    beliefs, seeds = beliefs_of(len(rows), model), seeds_of(len(rows))
+    beliefs, seeds = beliefs_of(rows, model), seeds_of(len(rows))
     return search_with(config)(tiny_network()[1], rows, beliefs, seeds, **options)
 
 
@@ -90,7 +94,7 @@ def test_a_position_is_searched_alike_in_any_company(model):
     rows = random_positions(6)
     network, params = tiny_network()
     search = Search(network, SearchConfig(samples=30), capacity=1000)
-    beliefs, seeds = beliefs_of(len(rows), model), seeds_of(len(rows))
+    beliefs, seeds = beliefs_of(rows, model), seeds_of(len(rows))
     together = search(params, rows, beliefs, seeds)
     for part in (slice(5, 6), slice(20, 90), slice(100, 103)):
         alone = search(params, rows[part], beliefs[part], seeds[part])
@@ -102,7 +106,7 @@ def test_a_position_is_searched_alike_in_any_company(model):
 def test_threads_share_a_batch_and_find_what_one_finds():
     rows = np.concatenate([random_positions(6), random_positions(6)[:50]])
     network, params = tiny_network()
-    beliefs, seeds = beliefs_of(len(rows)), seeds_of(len(rows))
+    beliefs, seeds = beliefs_of(rows), seeds_of(len(rows))
     alone, shared = (
         Search(network, SearchConfig(samples=20), threads=threads)(params, rows, beliefs, seeds)
         for threads in (1, 3)
@@ -117,9 +121,9 @@ def test_what_a_thread_finds_wrong_is_said():
     rows = np.tile(random_positions(2), (8, 1))
     network, params = tiny_network()
     search = Search(network, SearchConfig(samples=5), threads=2)
-    beliefs = beliefs_of(len(rows))
+    beliefs = beliefs_of(rows)
     beliefs[~are_endgames(rows)] = 0.0
-    with pytest.raises(ValueError, match="beliefs must be shares"):
+    with pytest.raises(ValueError, match="no hand in the belief about position"):
         search(params, rows, beliefs, seeds_of(len(rows)))
 
 
@@ -145,7 +149,7 @@ def test_without_samples_a_policy_over_objectives_has_half_a_say():
     config = SearchConfig(samples=0)
     of_values = Search(network, config)
     of_both = Search(network, config, policy_temperature=0.3)
-    beliefs, seeds = beliefs_of(len(rows)), seeds_of(len(rows))
+    beliefs, seeds = beliefs_of(rows), seeds_of(len(rows))
     alone = of_values(params, rows, beliefs, seeds).values
     both = of_both(params, rows, beliefs, seeds).values
     policies = of_values.policies(params, rows)
@@ -171,7 +175,7 @@ def test_endgames_are_solved():
     rows = random_positions(6)
     rows = rows[are_endgames(rows) & (legal_of(rows).sum(axis=1) > 1)]
     result = run(SearchConfig(samples=5, draw_reward=0.0), rows, 1)
-    expected = endgame_values(rows, beliefs_of(len(rows), 1), 0.02)
+    expected = endgame_values(rows, shares_of(len(rows), 1), 0.02)
     assert len(rows) > 20
     assert np.allclose(result.values, expected, atol=1e-6)
     assert (result.actions == expected.astype(np.float32).argmax(axis=1)).all()
@@ -201,7 +205,7 @@ def test_forced_moves_are_evaluated_on_demand():
     )
     assert forced.any() and (skipped.actions == evaluated.actions).all()
     assert (skipped.values[forced][legal[forced]] == 0).all()
-    exact = endgame_values(rows[forced], beliefs_of(forced.sum(), 1), 0.02, draw_reward=-1.0)
+    exact = endgame_values(rows[forced], shares_of(forced.sum(), 1), 0.02, draw_reward=-1.0)
     assert np.allclose(evaluated.values[forced], exact, atol=1e-6)
 
 

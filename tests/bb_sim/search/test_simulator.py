@@ -17,6 +17,7 @@ from bb_sim import (
     scores,
     step,
 )
+from bb_sim.opponents.posterior import uniform_posterior
 from bb_sim.rules.actions import action_id
 from bb_sim.rules.observation import (
     ANIMALS_ZERO,
@@ -25,7 +26,7 @@ from bb_sim.rules.observation import (
     STRENGTH_ZERO,
     legal_mask_of,
 )
-from bb_sim.search.simulator import EXACT_FROM, NETWORK_MODEL, NUM_MODELS, Simulator
+from bb_sim.search.simulator import EXACT_FROM, Simulator
 from bb_sim.search.worlds import sample_worlds
 from tests.bb_sim.rows import MARGINS, UNSEEN, bits, states_of_random_games
 
@@ -33,9 +34,10 @@ DRAW = -0.25
 WEIGHT = 0.125
 
 
-def belief(**shares: float) -> np.ndarray:
-    names = [*OPPONENTS, "network"]
-    return np.array([[shares.get(name, 0.0) for name in names]], np.float32)
+def belief(rows: np.ndarray, **shares: float) -> np.ndarray:
+    """The models' shares in each of the rows, with all hands equally probable."""
+    of_models = [shares.get(name, 0.0) for name in (*OPPONENTS, "network")]
+    return uniform_posterior(rows, np.tile(of_models, (len(rows), 1)))
 
 
 def mask(*actions: int) -> np.ndarray:
@@ -89,7 +91,7 @@ def test_simulations_are_a_turn_of_each_player(opponent):
             if len(replies) > 1:
                 continue
             later = step(later, replies[0])
-        arrays = seeds(number), integers(2), integers(1), belief(**{opponent: 1.0})
+        arrays = seeds(number), integers(2), integers(1), belief(row[None], **{opponent: 1.0})
         simulator.begin(row[None], mask(action), *arrays)
         count = simulator.reply()
         if is_decided(later):
@@ -116,7 +118,7 @@ def test_sums_are_over_the_worlds_whatever_else_is_played():
     masks = np.concatenate([mask(*ids(state)) for state in positions])
     count = len(rows)
     some = np.arange(count, dtype=np.uint64)
-    shares = np.tile(belief(noisy=0.5, random=0.25, online=0.25), (count, 1))
+    shares = belief(rows, noisy=0.5, random=0.25, online=0.25)
 
     def play(chosen: np.ndarray, first: int, number: int) -> np.ndarray:
         simulator = Simulator(60_000)
@@ -142,7 +144,7 @@ def test_equal_rows_of_a_position_are_written_once():
         seeds(3, 3),
         integers(0, 0),
         integers(200, 200),
-        np.repeat(belief(heuristic=1.0), 2, axis=0),
+        belief(np.stack([row, row]), heuristic=1.0),
     )
     found = simulator.rows[: simulator.reply()]
     half = len(found) // 2
@@ -155,8 +157,9 @@ def test_models_reply_by_their_shares_and_a_network_by_its_probabilities(greed, 
     state, count = new_game(4), 1500
     row, action = observe(state), ids(state)[0]
     simulator = Simulator(count)
-    arrays = seeds(1), integers(0), integers(count), belief(network=share, random=1 - share)
-    simulator.begin(row[None], mask(action), *arrays)
+    shares = belief(row[None], network=share, random=1 - share)
+    simulator.begin(row[None], mask(action), seeds(1), integers(0), integers(count), shares)
+    assert simulator.asks_network == (share > 0)
     asked = simulator.rows[: simulator.opponent_rows()].copy()
     assert len(np.unique(asked, axis=0)) == len(asked)
 
@@ -171,7 +174,7 @@ def test_models_reply_by_their_shares_and_a_network_by_its_probabilities(greed, 
     played = 4095 & ~np.array([bits(one, UNSEEN) for one in found])
 
     expected: Counter[int] = Counter()
-    for world in sample_worlds(row, 1, count):
+    for world in sample_worlds(row, 1, count, shares[0]):
         actions = legal_actions(step(world, ACTIONS[action]))
         legal_here = np.isin(np.arange(33), [action_id(one) for one in actions])
         for number in np.flatnonzero(legal_here):
@@ -189,11 +192,10 @@ def test_models_reply_by_their_shares_and_a_network_by_its_probabilities(greed, 
 def test_decisions_go_on_in_the_same_worlds():
     state = new_game(12)
     row, action = observe(state), ids(state)[1]
-    world = sample_worlds(row, 5, 1)[0]
+    world = sample_worlds(row, 6, 1)[0]
     simulator = Simulator(4)
-    simulator.begin(
-        row[None], mask(action), seeds(5), integers(0), integers(1), belief(distilled_outcome=1.0)
-    )
+    shares = belief(row[None], distilled_outcome=1.0)
+    simulator.begin(row[None], mask(action), seeds(6), integers(0), integers(1), shares)
     world = step(world, ACTIONS[action])
     for turn in (2, 4, 6):
         assert simulator.reply() == 1
@@ -209,7 +211,8 @@ def test_what_does_not_fit_is_refused():
     state = new_game(0)
     row, legal = observe(state)[None], ids(state)
     simulator = Simulator(10)
-    good = [row, mask(*legal), seeds(0), integers(0), integers(1), belief(random=1.0)]
+    fair = belief(row, random=1.0)
+    good = [row, mask(*legal), seeds(0), integers(0), integers(1), fair]
 
     def begin(place: int, value) -> None:
         simulator.begin(*[value if i == place else good[i] for i in range(6)])
@@ -221,14 +224,20 @@ def test_what_does_not_fit_is_refused():
         begin(4, integers(11))
     with pytest.raises(ValueError, match="must not be negative"):
         begin(4, integers(-1))
-    for shares in (belief(), -belief(random=1.0), belief(random=np.nan)):
-        with pytest.raises(ValueError, match="beliefs must be shares"):
-            begin(5, shares)
+    for weights in (-fair, np.full_like(fair, np.nan), np.full_like(fair, np.inf)):
+        with pytest.raises(ValueError, match="beliefs must be finite weights"):
+            begin(5, weights)
+    with pytest.raises(
+        ValueError, match=r"beliefs must be a float32 array of shape \(1, 495, 11\)"
+    ):
+        begin(5, fair.sum(axis=1))
+    with pytest.raises(ValueError, match="no hand in the belief about position 0 fits its row"):
+        begin(5, 0 * fair)
     with pytest.raises(ValueError, match="seeds must be a uint64 array"):
         begin(2, integers(0))
     with pytest.raises(ValueError, match="come in this order"):
         simulator.reply()
-    begin(5, belief(network=1.0))
+    begin(5, belief(row, network=1.0))
     with pytest.raises(ValueError, match="policies are needed"):
         simulator.reply()
     begin(0, row)
@@ -239,7 +248,3 @@ def test_what_does_not_fit_is_refused():
         simulator.sums(np.zeros(count + 1, np.float32))
     with pytest.raises(ValueError, match="capacity must lie between"):
         Simulator(0)
-
-
-def test_the_models_are_the_named_opponents_and_a_network():
-    assert len(OPPONENTS) == NETWORK_MODEL == NUM_MODELS - 1

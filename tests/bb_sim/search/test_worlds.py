@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 
 from bb_sim import SPECIES, new_game, observe
+from bb_sim.opponents.posterior import (
+    NUM_HANDS,
+    NUM_MODELS,
+    hand_probabilities,
+    uniform_posterior,
+)
 from bb_sim.rules.observation import ANIMALS_ZERO, POINTS_ZERO, STRENGTH_ZERO
 from bb_sim.search.worlds import sample_worlds
 from tests.bb_sim.rows import MARGINS, states_of_random_games
@@ -47,7 +53,20 @@ def test_hands_and_orders_are_uniform():
     assert max(abs(n - count / 3) for n in held.values()) < 5 * np.sqrt(count / 3)
     assert max(abs(n - count / 12) for n in drawn.values()) < 5 * np.sqrt(count / 12)
     pairs = Counter(frozenset(card.species for card in world.hands[1]) for world in worlds)
-    assert len(pairs) == 495 and max(pairs.values()) < 40
+    assert len(pairs) == 495 and max(pairs.values()) - min(pairs.values()) <= 0.002 * count
+
+
+def test_hands_are_drawn_by_their_weights():
+    row = observe(new_game(8))
+    posterior = uniform_posterior(row[None], np.eye(NUM_MODELS)[:1])[0]
+    weights = np.random.default_rng(0).random(NUM_HANDS).astype(np.float32) ** 4
+    posterior[:, 0] *= weights
+    worlds = sample_worlds(row, 1, 4000, posterior)
+    held = Counter(card.species for world in worlds for card in world.hands[1])
+    expected = hand_probabilities(row[None], posterior[None])[0]
+    found = [held[species] / 4000 for species in SPECIES]
+    assert np.abs(found - expected).max() < 0.01
+    assert np.abs(expected - 1 / 3).max() > 0.03
 
 
 def test_a_world_depends_on_row_seed_and_number_alone():
@@ -64,3 +83,5 @@ def test_bad_arguments_are_refused():
     for seed, count in ((-1, 1), (1 << 64, 1), (0, -1)):
         with pytest.raises(ValueError, match="seed must be"):
             sample_worlds(row, seed, count)
+    with pytest.raises(ValueError, match="posterior has no hand that fits"):
+        sample_worlds(row, 0, 1, np.zeros((NUM_HANDS, NUM_MODELS), np.float32))

@@ -8,8 +8,8 @@ import pytest
 from bb_jax import load_policy
 from bb_jax.search import parse_search
 from bb_sim import SPECIES, GameBatch, c_state_to_python, python_to_c_state
+from bb_sim.opponents.posterior import NUM_MODELS, uniform_posterior
 from bb_sim.rules.state import State
-from bb_sim.search.simulator import NUM_MODELS
 from eval.main import main
 from eval.matches.match import play_matches, play_pairings
 from eval.matches.players import NamedPlayer, identity_of, network_player, search_player
@@ -107,7 +107,7 @@ def test_hidden_cards_change_nothing(policy):
     batch = GameBatch(30)
     batch.reset(np.arange(30, dtype=np.uint64))
     changed = GameBatch(30)
-    beliefs = np.full((30, NUM_MODELS), 1 / NUM_MODELS, np.float32)
+    shares = np.full((30, NUM_MODELS), 1 / NUM_MODELS)
     seeds = np.arange(30, dtype=np.uint64)
     for _ in range(12):
         dealt_anew = 0
@@ -118,8 +118,8 @@ def test_hidden_cards_change_nothing(policy):
             python_to_c_state(other, changed, index)
         assert dealt_anew > 20
         found, again = (
-            player.search(player.params, games.observations().copy(), beliefs, seeds)
-            for games in (batch, changed)
+            player.search(player.params, rows, uniform_posterior(rows, shares), seeds)
+            for rows in (batch.observations().copy(), changed.observations().copy())
         )
         assert (found.values == again.values).all() and (found.actions == again.actions).all()
         batch.step_random()

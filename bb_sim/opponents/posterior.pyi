@@ -1,0 +1,24 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NETWORK_MODEL: int
+NUM_HANDS: int
+NUM_MODELS: int
+TREMBLE: float
+
+def uniform_posterior(rows: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float32]: ...
+def mover_rows(
+    before_rows: NDArray[Any], after_rows: NDArray[Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.int64]]: ...
+def update_posterior(
+    posterior: NDArray[np.float32],
+    seats: NDArray[Any],
+    before_rows: NDArray[Any],
+    after_rows: NDArray[Any],
+    network: NDArray[np.float64] | None = None,
+) -> NDArray[np.bool_]: ...
+def hand_probabilities(
+    rows: NDArray[Any], posterior: NDArray[np.float32]
+) -> NDArray[np.float64]: ...
