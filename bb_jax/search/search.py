@@ -106,12 +106,11 @@ class Search:
             values[worth] = self.evaluator.action_values(params, rows[worth])
             return SearchResult(values, samples, values.argmax(axis=1).astype(np.uint8))
         exact = np.flatnonzero(worth & are_endgames(rows))
-        shares = beliefs.sum(axis=1)
         config = self.config
 
         def solve(_: Sampler, part: np.ndarray) -> None:
             values[part] = endgame_values(
-                rows[part], shares[part], config.margin_weight, self._scoring, config.draw_reward
+                rows[part], beliefs[part], config.margin_weight, self._scoring, config.draw_reward
             )
 
         self._share_out(solve, exact)

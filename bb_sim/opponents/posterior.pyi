@@ -1,7 +1,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 NETWORK_MODEL: int
 NUM_HANDS: int
@@ -14,7 +14,7 @@ def mover_rows(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.int64]]: ...
 def update_posterior(
     posterior: NDArray[np.float32],
-    seats: NDArray[Any],
+    seats: ArrayLike,
     before_rows: NDArray[Any],
     after_rows: NDArray[Any],
     network: NDArray[np.float64] | None = None,

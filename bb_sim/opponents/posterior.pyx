@@ -337,7 +337,7 @@ def update_posterior(posterior, seats, before_rows, after_rows, network=None):
 
     Args:
       posterior: float32 [G, H, M], changed; C-contiguous. It sums to 1 for each seat afterwards.
-      seats: int64 [B], the seats whose opponents moved, each at most once.
+      seats: integers [B], the seats whose opponents moved, each at most once.
       before_rows: the seats' rows just before the moves, without a legal action, uint8 [B, 19]. A
         row is the afterstate of the seat's last action, before or after its draw, or comes from
         `rows_before_first_move`.

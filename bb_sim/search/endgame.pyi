@@ -1,14 +1,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 MODELS: tuple[str, ...]
 
 def are_endgames(rows: NDArray[Any]) -> NDArray[np.bool_]: ...
 def endgame_values(
     rows: NDArray[Any],
-    belief: ArrayLike,
+    posterior: NDArray[np.float32],
     margin_weight: float,
     scoring: str = "points",
     draw_reward: float = 0.0,

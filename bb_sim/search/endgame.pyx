@@ -1,14 +1,17 @@
-"""Exact play against a belief about the opponent, once no card is hidden.
+"""Exact play against a belief about the opponent, once next to nothing is hidden.
 
-Once the decks are empty, the unseen cards are the opponent's hand. The rest of the game, at most
-eight turns, is searched to its end; see `bb_sim.search.endgame_search`.
+Once the decks are empty, the unseen cards are the opponent's hand. One turn before, on turn 14, one
+of five cards is in its deck, and the posterior says which. The rest of the game, at most ten turns,
+is searched to its end; see `bb_sim.search.endgame_search`.
 """
 
 import numpy as np
 
 from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memset
 
+from bb_sim.opponents.posterior cimport NUM_HANDS, NUM_MODELS, hand_at, is_possible
 from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
@@ -18,11 +21,12 @@ from bb_sim.rules.observation cimport (
     DECK_BYTE, HAND_BYTE, TURN_BYTE, UNSEEN_BYTE, set_at,
 )
 from bb_sim.search.endgame_search cimport (
-    NUM_MODELS, Belief, Replies, find_replies, take_belief, value_of,
+    Belief, HandBelief, Replies, find_replies, take_belief, value_before_last_draw, value_of,
 )
 from bb_sim.search.objective cimport Objective, Worth, objective_of, worth_of
 
 from bb_sim.rules.actions import OPPONENTS
+from bb_sim.rules.arguments import checked_array
 from bb_sim.rules.observation import checked_rows
 
 MODELS = (*OPPONENTS, "best_reply")
@@ -43,7 +47,8 @@ cdef bint is_endgame_row(const uint8_t* row) noexcept nogil:
     cdef int other_cards = NUM_SPECIES - (turn + viewer) // 2
     cdef int in_hand = min(own_cards, HAND_SIZE) - (legal == 0 and deck != 0)
     cdef Game g
-    if turn > NUM_PLIES or other_cards > HAND_SIZE or (hand | deck | unseen) > ALL_SPECIES:
+    # On its turn the viewer may not know which of five cards is in the opponent's deck.
+    if turn > NUM_PLIES or other_cards > HAND_SIZE + (legal != 0) or (hand | deck | unseen) > ALL_SPECIES:
         return False
     if (hand & deck or popcount(unseen) != other_cards or popcount(hand) != in_hand
             or popcount(hand | deck) != own_cards or popcount(deck) > 1):
@@ -65,25 +70,64 @@ cdef void load(const uint8_t* row, const Worth* worth, Game* g, Objective* o) no
     o[0] = objective_of(row, viewer, worth)
 
 
-cdef void write_action_values(const uint8_t* row, const double* belief, const Worth* worth,
+cdef bint read_belief(const uint8_t* row, const float* posterior, HandBelief* hands,
+                      Belief* belief) noexcept nogil:
+    """Reads a posterior, float [H, M]: by hands if there are several, else as `belief`.
+
+    False if no hand that fits the row has a weight.
+    """
+    cdef unsigned int unseen = set_at(row, UNSEEN_BYTE) & ALL_SPECIES
+    cdef double[NUM_MODELS] shares
+    cdef double total = 0.0
+    cdef int slot, model
+    hands.number = 0
+    memset(shares, 0, sizeof(shares))
+    for slot in range(NUM_HANDS):
+        if not is_possible(slot, unseen):
+            continue
+        hands.hands[hands.number] = hand_at(slot, unseen)
+        for model in range(NUM_MODELS):
+            hands.weights[hands.number][model] = posterior[slot * NUM_MODELS + model]
+            shares[model] += posterior[slot * NUM_MODELS + model]
+            total += posterior[slot * NUM_MODELS + model]
+        hands.number += 1
+    if total <= 0:
+        return False
+    for slot in range(hands.number):
+        for model in range(NUM_MODELS):
+            hands.weights[slot][model] /= total
+    take_belief(shares, belief)
+    return True
+
+
+cdef bint write_action_values(const uint8_t* row, const float* posterior, const Worth* worth,
                               double* values) noexcept nogil:
-    """Writes values[action id] of NUM_ACTIONS actions, minus infinity for those not legal."""
+    """Writes values[action id] of NUM_ACTIONS actions, minus infinity for those not legal.
+
+    False if no hand in the posterior fits the row.
+    """
     cdef Objective o
     cdef Belief b
+    cdef HandBelief hands
     cdef Game g
     cdef Replies replies
     cdef double value
     cdef int i, action
     for action in range(NUM_ACTIONS):
         values[action] = -INFINITY
+    if not read_belief(row, posterior, &hands, &b):
+        return False
     load(row, worth, &g, &o)
-    take_belief(belief, &b)
     find_replies(&g, legal_actions_of(row), &replies)
     for i in range(replies.number):
-        value = value_of(&replies.games[i], &o, &b)
+        if hands.number > 1:
+            value = value_before_last_draw(&replies.games[i], &o, &hands)
+        else:
+            value = value_of(&replies.games[i], &o, &b)
         while replies.actions[i]:
             values[trailing_zeros(replies.actions[i])] = value
             replies.actions[i] &= replies.actions[i] - 1
+    return True
 
 
 cdef double position_value(const uint8_t* row, const double* belief,
@@ -99,25 +143,26 @@ cdef double position_value(const uint8_t* row, const double* belief,
 # --- Python functions ---------------------------------------------------------------------------
 
 
-def _checked(rows, belief):
-    """Checked rows and beliefs."""
+def _checked(rows, posterior):
+    """Checked rows and posteriors."""
     rows = checked_rows("rows", rows)
-    belief = np.ascontiguousarray(belief, np.float64)
-    if belief.shape != (len(rows), NUM_MODELS):
-        raise ValueError(f"belief must have the shape ({len(rows)}, {NUM_MODELS})")
-    if not np.isfinite(belief).all() or (belief < 0).any() or (belief.sum(axis=1) <= 0).any():
-        raise ValueError("a belief holds weights from 0 up, one at least above 0")
+    posterior = checked_array(
+        "posterior", posterior, np.float32, (len(rows), NUM_HANDS, NUM_MODELS)
+    )
+    if not np.isfinite(posterior).all() or (posterior < 0).any():
+        raise ValueError("a posterior holds weights from 0 up")
     hidden = np.flatnonzero(~are_endgames(rows))
     if hidden.size:
-        raise ValueError(f"row {hidden[0]} is no endgame: the viewer does not know all hands")
-    return rows, belief
+        raise ValueError(f"row {hidden[0]} is no endgame: too many cards are hidden")
+    return rows, posterior
 
 
 def are_endgames(rows):
-    """Whether the viewer knows all cards: uint8 [B, 19] -> bool [B].
+    """Whether rows can be searched to the end of the game: uint8 [B, 19] -> bool [B].
 
-    The first player knows them from turn 16 on. The second player knows them from turn 15 on, when
-    only the last card of its own deck is left to draw. Afterstates count too.
+    The first player knows all cards from turn 16 on, and all but one of them on turn 14, where an
+    endgame begins. The second player knows them from turn 15 on, when only the last card of its own
+    deck is left to draw. Afterstates count once all cards are known.
 
     Raises:
       ValueError: `rows` has another dtype or shape.
@@ -133,14 +178,16 @@ def are_endgames(rows):
     return found.view(bool)
 
 
-def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.0):
+def endgame_values(rows, posterior, margin_weight, scoring="points", draw_reward=0.0):
     """The value of each action against a believed opponent, by a search to the end of the game.
 
-    `B` denotes the number of rows, `M` the number of MODELS.
+    `B` denotes the number of rows, `H` = 495 the slots of hands, `M` the number of MODELS.
 
     Args:
       rows: observations that `are_endgames`, uint8 [B, 19].
-      belief: the weight of each model, float [B, M]; the weights need not sum to 1.
+      posterior: float32 [B, H, M], the weight of each hand and model as in
+        `bb_sim.opponents.posterior`; the best reply takes the place of the network. The weights
+        need not sum to 1.
       margin_weight: the weight of the margin by the scoring, at least 0.
       scoring: `points` or `animals`.
       draw_reward: the outcome of a draw, -1 to 1.
@@ -150,16 +197,22 @@ def endgame_values(rows, belief, margin_weight, scoring="points", draw_reward=0.
       infinity if an action is not legal.
 
     Raises:
-      ValueError: an argument does not fit, or a row is not an endgame.
+      ValueError: an argument does not fit, a row is not an endgame, or no hand in a posterior fits
+        its row.
     """
     cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
-    rows, belief = _checked(rows, belief)
+    rows, posterior = _checked(rows, posterior)
     cdef const uint8_t[:, ::1] given = rows
-    cdef const double[:, ::1] beliefs = belief
+    cdef const float[:, :, ::1] beliefs = posterior
     values = np.empty((len(rows), NUM_ACTIONS))
     cdef double[:, ::1] result = values
+    cdef Py_ssize_t unfit = -1
     cdef Py_ssize_t i
     with nogil:
         for i in range(given.shape[0]):
-            write_action_values(&given[i, 0], &beliefs[i, 0], &worth, &result[i, 0])
+            if not write_action_values(&given[i, 0], &beliefs[i, 0, 0], &worth, &result[i, 0]):
+                unfit = i
+                break
+    if unfit >= 0:
+        raise ValueError(f"no hand in the posterior of row {unfit} fits the row")
     return values

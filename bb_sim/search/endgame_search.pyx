@@ -18,13 +18,13 @@ A model whose weight falls below 1e-4 is dropped. A reply less probable than 1e-
 
 from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memset
 
 from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
 from bb_sim.opponents.turn_score cimport NUM_OPPONENTS, RANDOM
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
-    MAX_LEGAL_ACTIONS, NUM_ACTIONS, Game, is_decided, legal_mask, play,
+    NUM_ACTIONS, Game, action_parts, is_decided, legal_mask, play,
 )
 from bb_sim.search.objective cimport Objective, final_value
 
@@ -115,8 +115,8 @@ cdef double value_of(const Game* g, const Objective* o, const Belief* belief) no
 cdef double expected_value(const Game* g, const Objective* o, const Belief* belief,
                            const Replies* replies) noexcept nogil:
     """The value before the opponent's turn."""
-    cdef double[NUM_MODELS][MAX_LEGAL_ACTIONS] chances     # probability of each reply
-    cdef double[MAX_LEGAL_ACTIONS] worst                    # minimax value of each reply
+    cdef double[NUM_MODELS][MOST_REPLIES] chances     # probability of each reply
+    cdef double[MOST_REPLIES] worst                    # minimax value of each reply
     cdef double chance, value
     cdef double total = 0.0
     cdef double expectation = 0.0
@@ -140,20 +140,29 @@ cdef double expected_value(const Game* g, const Objective* o, const Belief* beli
     return expectation / total
 
 
-cdef void chances_of_named(const Game* g, const Replies* replies, unsigned int opponents,
-                           double[MAX_LEGAL_ACTIONS]* chances) noexcept nogil:
-    cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
-    cdef double[NUM_ACTIONS] probabilities
+cdef uint64_t score_replies(const Game* g, const Replies* replies, unsigned int opponents,
+                            double* scores) noexcept nogil:
+    """Writes scores[opponent * NUM_ACTIONS + action]; returns the actions of all replies."""
     cdef unsigned int scoring = opponents & ~(1 << RANDOM)
     cdef uint64_t legal = 0
     cdef uint64_t actions
-    cdef int i, opponent
+    cdef int i
     for i in range(replies.number):
         legal |= replies.actions[i]
         actions = replies.actions[i]
         while actions and scoring:
             score_turn_for(g, &replies.games[i], trailing_zeros(actions), scoring, scores)
             actions &= actions - 1
+    return legal
+
+
+cdef void chances_of_named(const Game* g, const Replies* replies, unsigned int opponents,
+                           double[MOST_REPLIES]* chances) noexcept nogil:
+    cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
+    cdef double[NUM_ACTIONS] probabilities
+    cdef uint64_t legal = score_replies(g, replies, opponents, scores)
+    cdef uint64_t actions
+    cdef int i, opponent
     while opponents:
         opponent = trailing_zeros(opponents)
         opponents &= opponents - 1
@@ -183,10 +192,90 @@ cdef void chances_of_best_reply(const Objective* o, const Replies* replies, doub
             chances[i] = <double>popcount(replies.actions[i]) / number
 
 
+# --- One hidden card ----------------------------------------------------------------------------
+
+
+cdef double value_before_last_draw(const Game* g, const Objective* o,
+                                   const HandBelief* belief) noexcept nogil:
+    cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
+    cdef double[NUM_MODELS][MOST_REPLIES] joint     # weight of each model and reply
+    cdef double[MOST_REPLIES] worst                 # minimax value of each reply
+    cdef Replies replies
+    cdef Belief later
+    cdef unsigned int models = 0
+    cdef double chance
+    cdef double total = 0.0
+    cdef double expectation = 0.0
+    cdef int i, hand, model
+    if is_decided(g):
+        return final_value(g, o)
+    find_replies(g, legal_mask(g), &replies)
+    for hand in range(belief.number):
+        for model in range(NUM_MODELS):
+            models |= (belief.weights[hand][model] > 0) << model
+    score_replies(g, &replies, models & NAMED, scores)
+    if models >> BEST_REPLY:
+        for i in range(replies.number):
+            worst[i] = minimax(&replies.games[i], o, -INFINITY, INFINITY)
+    memset(joint, 0, sizeof(joint))
+    for hand in range(belief.number):
+        add_replies(&replies, belief.hands[hand], belief.weights[hand], scores, worst, joint)
+    for i in range(replies.number):
+        chance = 0.0
+        for model in range(NUM_MODELS):
+            later.weights[model] = joint[model][i]
+            chance += joint[model][i]
+        if chance < NEGLIGIBLE_REPLY:
+            continue
+        keep_what_matters(models, chance, &later)
+        # The card that was hidden is drawn now, so the unseen cards are the hand.
+        expectation += chance * value_of(&replies.games[i], o, &later)
+        total += chance
+    return expectation / total
+
+
+cdef void add_replies(const Replies* replies, unsigned int hand, const double* weights,
+                      const double* scores, const double* worst,
+                      double[MOST_REPLIES]* joint) noexcept nogil:
+    """Adds the weights of the replies of one hand to joint[model][reply]."""
+    cdef double[NUM_ACTIONS] probabilities
+    cdef uint64_t legal = 0
+    cdef uint64_t actions
+    cdef double best = INFINITY
+    cdef int number = 0
+    cdef int model, i
+    for i in range(replies.number):
+        if is_played_by(hand, replies.actions[i]):
+            legal |= replies.actions[i]
+            best = min(best, worst[i])
+    for model in range(NUM_OPPONENTS):
+        if weights[model] == 0:
+            continue
+        probabilities_of_scores(model, legal, &scores[model * NUM_ACTIONS], probabilities)
+        for i in range(replies.number):
+            actions = replies.actions[i] & legal
+            while actions:
+                joint[model][i] += weights[model] * probabilities[trailing_zeros(actions)]
+                actions &= actions - 1
+    if weights[BEST_REPLY] == 0:
+        return
+    for i in range(replies.number):
+        if replies.actions[i] & legal and worst[i] <= best + EQUAL_VALUES:
+            number += popcount(replies.actions[i])
+    for i in range(replies.number):
+        if replies.actions[i] & legal and worst[i] <= best + EQUAL_VALUES:
+            joint[BEST_REPLY][i] += weights[BEST_REPLY] * popcount(replies.actions[i]) / number
+
+
+cdef inline bint is_played_by(unsigned int hand, uint64_t actions) noexcept nogil:
+    """Whether a hand holds the species that the actions play; those of a reply play the same."""
+    return hand >> action_parts(trailing_zeros(actions)).played & 1
+
+
 # --- Belief -------------------------------------------------------------------------------------
 
 
-cdef double learn(const Belief* belief, double[MAX_LEGAL_ACTIONS]* chances, int reply,
+cdef double learn(const Belief* belief, double[MOST_REPLIES]* chances, int reply,
                   Belief* later) noexcept nogil:
     """Writes the belief after a reply by Bayes' rule; returns the probability of the reply."""
     cdef unsigned int models = belief.models

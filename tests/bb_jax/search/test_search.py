@@ -18,15 +18,10 @@ from bb_sim.search.endgame import are_endgames, endgame_values
 from tests.bb_jax.games import legal_of, random_positions, tiny_network
 
 
-def shares_of(count: int, model: int | None = None) -> np.ndarray:
-    """All models alike, or one of them alone."""
-    if model is None:
-        return np.full((count, NUM_MODELS), 1 / NUM_MODELS)
-    return np.tile(np.eye(NUM_MODELS)[model], (count, 1))
-
-
 def beliefs_of(rows: np.ndarray, model: int | None = None) -> np.ndarray:
-    return uniform_posterior(rows, shares_of(len(rows), model))
+    """All models alike, or one of them alone."""
+    shares = np.full(NUM_MODELS, 1 / NUM_MODELS) if model is None else np.eye(NUM_MODELS)[model]
+    return uniform_posterior(rows, np.tile(shares, (len(rows), 1)))
 
 
 def seeds_of(count: int) -> np.ndarray:
@@ -175,7 +170,7 @@ def test_endgames_are_solved():
     rows = random_positions(6)
     rows = rows[are_endgames(rows) & (legal_of(rows).sum(axis=1) > 1)]
     result = run(SearchConfig(samples=5, draw_reward=0.0), rows, 1)
-    expected = endgame_values(rows, shares_of(len(rows), 1), 0.02)
+    expected = endgame_values(rows, beliefs_of(rows, 1), 0.02)
     assert len(rows) > 20
     assert np.allclose(result.values, expected, atol=1e-6)
     assert (result.actions == expected.astype(np.float32).argmax(axis=1)).all()
@@ -205,7 +200,7 @@ def test_forced_moves_are_evaluated_on_demand():
     )
     assert forced.any() and (skipped.actions == evaluated.actions).all()
     assert (skipped.values[forced][legal[forced]] == 0).all()
-    exact = endgame_values(rows[forced], shares_of(forced.sum(), 1), 0.02, draw_reward=-1.0)
+    exact = endgame_values(rows[forced], beliefs_of(rows[forced], 1), 0.02, draw_reward=-1.0)
     assert np.allclose(evaluated.values[forced], exact, atol=1e-6)
 
 
