@@ -18,7 +18,7 @@ PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=lo
 files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $(filter $2,$(entry)))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint format bench sanitize attack clean
+.PHONY: help train test test-all lint format bench sanitize attack wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ sanitize: $(SIMULATOR) ## run the simulator's tests under the address and undefi
 
 attack: $(SIMULATOR) ## attack the program for an hour, or MINUTES=... as long as you like
 	@$(PYTHON_IN_VENV) -m attack $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+wheel: $(ENVIRONMENT) ## build the wheel into dist/ and try it on every Python there is
+	@$(PYTHON_IN_VENV) scripts/try_wheel.py --out dist $(ARGS)
 
 clean: ## remove what was built and cached, but neither .venv nor checkpoints
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

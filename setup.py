@@ -1,4 +1,4 @@
-"""Builds the Cython simulator; everything else about the package is in pyproject.toml.
+"""Builds the Cython simulator and adds what ships; all else about the package is in pyproject.toml.
 
 Read from the environment: BB_SIM_CFLAGS and BB_SIM_LDFLAGS, flags added to the compiler's and the
 linker's (the sanitizers', for example), and BB_SIM_BUILD=0, which installs the package without
@@ -15,12 +15,22 @@ from Cython.Build import cythonize
 from Cython.Compiler.Errors import CompileError as CythonError
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, LinkError
 
 SIMULATOR = Path("bb_sim")
 
+# What an installed package brings besides its modules, and where: `SHIPPED` of bb_jax/paths.py.
+SHIPPED = [
+    *sorted(Path("configs").glob("*.yaml")),
+    Path("configs/schema.json"),
+    Path("checkpoints/champion/policies/002200.policy"),
+]
+SHIPPED_FOLDER = "bb_jax/shipped"
+
 # No contraction into fused multiply-add: opponents' scores must tie alike on every machine.
-COMPILE_ARGS = ["-O3", "-ffp-contract=off", "-fno-math-errno"]
+# No debugging information, which Python's own flags ask for: it is nine tenths of the modules.
+COMPILE_ARGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
 if platform.machine() in ("x86_64", "AMD64"):
     COMPILE_ARGS.append("-mpopcnt")
 COMPILE_ARGS += os.environ.get("BB_SIM_CFLAGS", "").split()
@@ -65,6 +75,26 @@ class BuildSimulator(build_ext):
             raise SystemExit(f"error: the simulator could not be built: {failure}") from None
 
 
+class BuildPackages(build_py):
+    """build_py that adds the shipped configurations and the champion, except to a source tree."""
+
+    def run(self) -> None:
+        super().run()
+        for source, target in self._shipped():
+            if not source.is_file():
+                raise SystemExit(f"error: the package needs {source}, and it is missing")
+            self.mkpath(os.path.dirname(target))
+            self.copy_file(str(source), target)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        return super().get_outputs(include_bytecode) + [target for _, target in self._shipped()]
+
+    def _shipped(self) -> list[tuple[Path, str]]:
+        if self.editable_mode:
+            return []
+        return [(path, os.path.join(self.build_lib, SHIPPED_FOLDER, path)) for path in SHIPPED]
+
+
 def remove_orphans() -> None:
     """Removes extension modules from the source tree whose source has moved away.
 
@@ -105,5 +135,5 @@ def simulator_modules() -> list[Extension]:
 
 setup(
     ext_modules=[] if os.environ.get("BB_SIM_BUILD") == "0" else simulator_modules(),
-    cmdclass={"build_ext": BuildSimulator},
+    cmdclass={"build_ext": BuildSimulator, "build_py": BuildPackages},
 )

@@ -1,11 +1,13 @@
 """Networks, PPO and inference for Beasty Bar, on one device or many.
 
 Names are imported from their modules on first use, so that `bb_jax.config` is available without
-importing JAX.
+importing JAX. Where the extra that a name needs is not installed, the error says which it is.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from bb_jax.extras import extra_of, require_extra
 
 if TYPE_CHECKING:
     from bb_jax.config import NetworkConfig as NetworkConfig
@@ -56,4 +58,9 @@ __all__ = list(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'bb_jax' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"bb_jax.{_MODULE_OF[name]}"), name)
+    module = f"bb_jax.{_MODULE_OF[name]}"
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError:
+        require_extra(extra_of(module), f"bb_jax.{name}")
+        raise

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from bb_jax.errors import FileError, UserError
 
+#: The configurations and checkpoints of an installed package, in `configs` and `checkpoints`. A
+#: source tree has its own in the folders of these names, and nothing here.
+SHIPPED = Path(__file__).parent / "shipped"
+
 
 def expand_home(text: str, kind: type[UserError] = FileError) -> Path:
     """The path that a text names: `~` and `~USER` are home folders.

@@ -7,6 +7,8 @@ the documentation's positions. The modules beside the wings are commands (`eval.
 heavy is imported here: worker processes import `eval.matches.agents` and must not load JAX.
 """
 
+from bb_jax.extras import refuse_command_without_extra
 from eval.interrupts import guard_imports
 
 guard_imports()
+refuse_command_without_extra()

@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bb_jax.config import DEVICES
 from bb_jax.devices import select_devices
@@ -28,8 +28,14 @@ DEFAULT_GAMES = 2000
 class Parser(argparse.ArgumentParser):
     """A parser that refuses bad input in one sentence, without the usage text.
 
-    Its subparsers are parsers of the same kind.
+    Its subparsers are parsers of the same kind. Under the console command its program is what the
+    user has typed, such as `beasty-bar eval`.
     """
+
+    def __init__(self, *, prog: str, **options: Any) -> None:
+        if sys.argv[0].startswith("beasty-bar ") and prog.startswith("python -m "):
+            prog = sys.argv[0]
+        super().__init__(prog=prog, **options)
 
     def error(self, message: str) -> NoReturn:
         complain(f"{message} (--help shows all options)")

@@ -28,7 +28,13 @@ def guard_imports() -> None:
     Packages with commands call it first. Programs that import such a package keep their handler:
     the interpreter's name is "-m" only while it looks for the command's module.
     """
-    if sys.argv[:1] == ["-m"] and _handles_interrupts():
+    if sys.argv[:1] == ["-m"]:
+        leave_on_interrupt()
+
+
+def leave_on_interrupt() -> None:
+    """Lets Ctrl-C end the process in silence, until a command handles it."""
+    if _handles_interrupts():
         signal.signal(signal.SIGINT, _leave)
 
 

@@ -2,26 +2,32 @@
 
 import importlib
 import itertools
+import json
 import re
 import shlex
 import sys
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import MagicMock, call
 
 import pytest
 
 import train.checkpoints
 from tests.test_project import WINGS
+from train import beasty_bar
 from train.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOP_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = [*(ROOT / name for name in TOP_PAGES), *sorted((ROOT / "docs").glob("*.md"))]
+TRACKERS = "docs/experiment-trackers.md"
 pytestmark = pytest.mark.skipif(not PAGES[0].exists(), reason="the documentation is not at hand")
 
 ROOMS = "bb_sim|bb_jax|eval|train|tests|benchmarks|scripts|configs|docs"
 FILE = re.compile(rf"(?:{ROOMS}|checkpoints)/[\w./-]+\.(?:pyx|pxd|py|sh|yaml|json|md|svg|policy)")
 SOURCE_NAME = re.compile(r"\w+\.(?:pyx|pxd|py)")
+NAMED = re.compile(r"--config[a-z]\w*$")
 DOTTED_NAME = re.compile(r"((?:bb_sim|bb_jax|eval|train|benchmarks)(?:\.\w+)+)(?:\(.*\))?", re.S)
 # What a block of Python needs that a plain installation lacks.
 EXTRAS = {
@@ -66,7 +72,7 @@ def commands() -> list[Fragment]:
         lines = block.text.replace("\\\n", " ").splitlines()
         found += [Fragment(block.page, block.line, line.partition(" #")[0]) for line in lines]
     found += [code._replace(text=" ".join(code.text.split())) for code in INLINE_CODE]
-    return [one for one in found if re.search(r"\bpython -m \w|^make \w", one.text)]
+    return [one for one in found if re.search(r"\bpython -m \w|^(make|beasty-bar) [a-z]", one.text)]
 
 
 COMMANDS = commands()
@@ -82,7 +88,11 @@ def exports(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("block", fragments(r"```python\n(.*?)```", code=True), ids=str)
+@pytest.mark.parametrize(
+    "block",
+    [b for b in fragments(r"```python\n(.*?)```", code=True) if b.page != TRACKERS],
+    ids=str,
+)
 def test_a_block_of_python_runs(block, monkeypatch, request):
     for needed, module in EXTRAS.items():
         if needed in block.text:
@@ -90,6 +100,28 @@ def test_a_block_of_python_runs(block, monkeypatch, request):
     uses_exports = re.search(r"champion\.(onnx|jax)", block.text)
     monkeypatch.chdir(request.getfixturevalue("exports") if uses_exports else ROOT)
     exec(compile(block.text, str(block), "exec"), {"__name__": "example"})
+
+
+def test_a_tracker_is_given_every_number_of_a_run(tmp_path, monkeypatch):
+    rows = [{"iteration": 1, "train/entropy": 0.5, "best": None}, {"iteration": 2, "games": 64}]
+    run = tmp_path / "checkpoints" / "quickstart"
+    run.mkdir(parents=True)
+    (run / "training_metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (run / "config.json").write_text(json.dumps({"seed": 7}))
+    monkeypatch.chdir(tmp_path)
+    # They would send the run somewhere.
+    trackers = {"wandb": MagicMock(), "mlflow": MagicMock()}
+    for name, module in trackers.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    blocks = [b for b in fragments(r"```python\n(.*?)```", code=True) if b.page == TRACKERS]
+    for block in blocks:
+        exec(compile(block.text, str(block), "exec"), {"__name__": "example"})
+    expected = [call({"iteration": 1, "train/entropy": 0.5}, step=1), call(rows[1], step=2)]
+    assert trackers["mlflow"].log_metrics.call_args_list == expected
+    assert trackers["mlflow"].log_param.call_args_list == [call("seed", 7)]
+    started = trackers["wandb"].init
+    assert started.call_args.kwargs["config"] == {"seed": 7}
+    assert started.return_value.__enter__.return_value.log.call_args_list == expected
 
 
 def test_the_examples_of_onnx_need_numpy_and_the_simulator_alone():
@@ -100,10 +132,15 @@ def test_the_examples_of_onnx_need_numpy_and_the_simulator_alone():
         assert imported == {"numpy", "onnxruntime", "bb_sim"}
 
 
-@pytest.mark.parametrize("command", [one for one in COMMANDS if "-m" in one.text], ids=str)
+@pytest.mark.parametrize(
+    "command", [one for one in COMMANDS if not one.text.startswith("make ")], ids=str
+)
 def test_a_command_names_a_module_its_options_and_its_files(command, monkeypatch, capsys):
-    words = shlex.split(re.sub(r"[\[\]]", " ", command.text).partition("python -m ")[2])
-    module, arguments = words[0], words[1:]
+    typed = re.sub(r"[\[\]]", " ", command.text)
+    name, *arguments = shlex.split(typed.partition("python -m ")[2] or typed)
+    module = name
+    if name == "beasty-bar":
+        module = beasty_bar.COMMANDS[arguments.pop(0)][0].removesuffix(".__main__")
     entry = importlib.util.find_spec(f"{module}.__main__") if is_package(module) else None
     program = importlib.import_module(entry.name if entry else module)
     if options := {word.partition("=")[0] for word in arguments if word.startswith("--")}:
@@ -118,6 +155,7 @@ def test_a_command_names_a_module_its_options_and_its_files(command, monkeypatch
     given = list(itertools.pairwise(arguments))
     configs = [value for option, value in given if option == "--config" and "/" in value]
     overrides = [value for option, value in given if option == "--set" and value != "KEY=VALUE"]
+    configs += [f"configs/{value}.yaml" for option, value in given if NAMED.match(option + value)]
     for config in configs:
         load_config(ROOT / config, overrides)
     for word in arguments:

@@ -35,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace, stop: StopSignals) -> int:
     from bb_jax.errors import UserError
-    from train.config import load_config
+    from train.config import find_config, load_config
     from train.hosts.rendezvous import cluster_options
 
     overrides = list(options.set)
     if options.device:
         overrides.append(f"device={options.device}")
     try:
-        config = load_config(options.config, overrides)
+        config = load_config(find_config(options.config), overrides)
         cluster = cluster_options(options)
     except UserError as error:
         return _fail(error)
@@ -92,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Trains a Beasty Bar player. The same command resumes a run that was stopped.",
     )
     parser.add_argument(
-        "--config", required=True, type=path_argument, metavar="FILE", help="YAML configuration"
+        "--config",
+        required=True,
+        type=path_argument,
+        metavar="FILE",
+        help="YAML configuration, or the name of one in configs/",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE",

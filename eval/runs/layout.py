@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 
 from bb_jax.errors import CheckpointError
+from bb_jax.paths import SHIPPED
 from bb_jax.policies.packed_state import is_packed
 
 #: Where runs live that are given by a name.
 RUNS_ROOT = Path("checkpoints")
+#: Runs of an installed package.
+SHIPPED_RUNS = SHIPPED / "checkpoints"
 
 #: Full training states, one folder a step (orbax).
 STEPS = "steps"

@@ -1,8 +1,8 @@
 """What RUN and RUN@STEP mean, on every command line and in every key of a configuration.
 
 A text that ends in `.policy` is a file. A text with a `/`, or with a `~` in front, is a path.
-Anything else is a name: `checkpoints/NAME` if that is a run, else `./NAME`. A final `@` with
-digits is the step.
+Anything else is a name: `checkpoints/NAME` if that is a run, else `./NAME`, else a run that comes
+with an installed package. A final `@` with digits is the step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from bb_jax.errors import CheckpointError
 from bb_jax.paths import expand_home
-from eval.runs.layout import POLICY_SUFFIX, RUNS_ROOT, is_run, policy_files
+from eval.runs.layout import POLICY_SUFFIX, RUNS_ROOT, SHIPPED_RUNS, is_run, policy_files
 
 _STEP = re.compile(r"(.+)@(\d+)", re.DOTALL)
 
@@ -56,7 +56,8 @@ def named_file(text: str) -> Path | None:
 def find_run(run: str) -> Path:
     """The folder of a run.
 
-    A note on standard error says which run is taken where a name fits both places.
+    A note on standard error says which run is taken where a name fits a run in `checkpoints/` and
+    one that lies here.
 
     Args:
       run: a path or a name, without a step.
@@ -71,9 +72,13 @@ def find_run(run: str) -> Path:
         missing = "holds no run" if os.path.isdir(folder) else "is no folder"
         raise CheckpointError(f"there is no run {run}: {folder} {missing}")
     found = [folder for folder in (RUNS_ROOT / run, Path(run)) if run and is_run(folder)]
+    if not found and run and is_run(SHIPPED_RUNS / run):
+        return SHIPPED_RUNS / run
     if not found:
-        known = sorted(path.name for path in RUNS_ROOT.glob("*") if is_run(path))
+        known, shipped = _runs_in(RUNS_ROOT), _runs_in(SHIPPED_RUNS)
         listed = f"runs under {RUNS_ROOT}: {', '.join(known)}" if known else f"{RUNS_ROOT} has none"
+        if shipped:
+            listed += f"; runs that come with the program: {', '.join(shipped)}"
         hint = "; a step is a number: RUN@STEP" if "@" in run else ""
         raise CheckpointError(f"there is no run {run or repr(run)}; {listed}{hint}")
     if len(found) > 1 and found[0].resolve() != found[1].resolve():
@@ -81,6 +86,10 @@ def find_run(run: str) -> Path:
         with suppress(OSError):
             print(f"note: {run} is {found[0]}, not ./{found[1]}", file=sys.stderr, flush=True)
     return found[0]
+
+
+def _runs_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*") if is_run(path))
 
 
 def find_policy(text: str) -> Path:

@@ -5,6 +5,7 @@ from train.config.evaluation import EvaluationConfig
 from train.config.games import GamesConfig
 from train.config.learning import LearningConfig
 from train.config.loading import ConfigError, load_config
+from train.config.locating import find_config, known_configs
 from train.config.opponents import ExploitConfig, OpponentConfig, PoolConfig
 from train.config.run import RunConfig
 from train.config.settings import Config, RolloutConfig
@@ -22,5 +23,7 @@ __all__ = [
     "RunConfig",
     "config_to_dict",
     "differences",
+    "find_config",
+    "known_configs",
     "load_config",
 ]

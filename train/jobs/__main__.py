@@ -15,6 +15,7 @@ from eval.command_line import Parser, path_argument, run_command
 from eval.console import note, show
 from eval.runs.layout import RUNS_ROOT, is_run
 from eval.runs.references import find_run
+from train.config import find_config
 from train.jobs import rented
 from train.jobs.control import JobRequest, resume, start, stop
 from train.jobs.record import JobError
@@ -51,7 +52,11 @@ def _parser() -> Parser:
 
     command = commands.add_parser("start", help="start a training, or continue a stopped one")
     command.add_argument(
-        "--config", required=True, type=path_argument, metavar="FILE", help="YAML file"
+        "--config",
+        required=True,
+        type=path_argument,
+        metavar="FILE",
+        help="YAML file, or the name of one in configs/",
     )
     _add_job_options(command, default_backend="local")
     command.set_defaults(function=_start)
@@ -148,7 +153,7 @@ def _start(options: argparse.Namespace) -> None:
         if getattr(options, backend) and options.backend != backend:
             raise JobError(f"--{backend} needs --backend {backend}")
     request = JobRequest(
-        options.config,
+        find_config(options.config),
         tuple(options.set),
         options.backend,
         slurm_options=_without_dashes(options.slurm),

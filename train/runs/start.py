@@ -13,13 +13,11 @@ from bb_jax.errors import CheckpointError
 from bb_jax.networks.merging import merge_learners
 from eval.runs.layout import packed_states
 from eval.runs.references import find_policy, find_run, named_file, parse_reference
-from train.config import Config, config_to_dict, differences
+from train.config import Config, config_to_dict, differences, known_configs
 from train.runs.folder import RunFolder
 from train.runs.packing import unpack_state
 from train.runs.state import RunState, Totals
 from train.runs.steps import SavedState, TrainingSteps
-
-_CONFIGS = Path("configs")
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,9 @@ def _read_start(key: str, reference: str) -> tuple[RunFolder | None, str, SavedS
         return read_state(reference)
     except CheckpointError as error:
         run = Path(parse_reference(reference).run).name
-        made_by = [path for path in sorted(_CONFIGS.glob("*.yaml")) if _experiment(path) == run]
-        hint = f"; `python -m train.main --config {made_by[0]}` makes it" if made_by else ""
+        made_by = [name for name, path in known_configs().items() if _experiment(path) == run]
+        command = f"python -m train.main --config configs/{made_by[0]}.yaml" if made_by else ""
+        hint = f"; `{command}` makes it" if made_by else ""
         raise CheckpointError(f"{key} {reference}: {error}{hint}") from error
 
 

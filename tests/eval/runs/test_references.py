@@ -102,3 +102,30 @@ def test_paths_and_files_stand_for_themselves(here, monkeypatch):
 def test_what_is_missing_is_named(here, text, message):
     with pytest.raises(CheckpointError, match=message):
         find_policy(text)
+
+
+@pytest.fixture
+def installed(here, monkeypatch):
+    """Runs of an installed package: `champion`, and a `mine` that the user's own hides."""
+    folder = here / "site-packages" / "checkpoints"
+    make_run(folder / "champion", 2200)
+    make_run(folder / "mine", 1)
+    monkeypatch.setattr("eval.runs.references.SHIPPED_RUNS", folder)
+    return folder
+
+
+def test_a_run_of_an_installed_package_is_the_last_resort(here, installed, capsys):
+    assert find_policy("champion") == installed / "champion" / "policies" / "002200.policy"
+    assert find_policy("champion@2200") == find_policy("champion")
+    assert find_run("mine").resolve() == here / "checkpoints" / "mine"
+    own = make_run(here / "champion", 5)
+    assert find_run("champion").resolve() == own
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_missing_names_the_installed_runs_too(here, installed):
+    sentence = "runs under checkpoints: mine; runs that come with the program: champion, mine"
+    with pytest.raises(CheckpointError, match=f"there is no run other; {sentence}"):
+        find_run("other")
+    with pytest.raises(CheckpointError, match=r"run \./champion: champion is no folder"):
+        find_run("./champion")
