@@ -29,6 +29,10 @@ COMMANDS = {
     "report": ("eval.report.__main__", "a run's curves and tables on one page"),
     "jobs": ("train.jobs.__main__", "train in the background"),
     "checkpoints": ("train.checkpoints", "pack a training state into one file, or export a policy"),
+    "mirror": (
+        "train.mirror.__main__",
+        "keep a run's finished steps elsewhere, or bring them back",
+    ),
     "configs": ("train.named_configs", "list the configurations known by name, or print one"),
     "backfill": ("eval.backfill", "evaluate those policies of a run that were not"),
 }

@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE
 from train import beasty_bar
 
 # Of smaller extras, whose absence is told by what uses them.
-ASKED_FOR_WHERE_USED = {"onnx"}
+ASKED_FOR_WHERE_USED = {"fsspec", "onnx"}
 # Parts of the interfaces of pydantic and jinja2.
 COMES_WITH_OTHERS = {"annotated_types", "markupsafe"}
 # What writes this project's own files, and what other commands start.
