@@ -1,8 +1,8 @@
 """Attacks the program: python -m attack [ATTACK] [--count N] [--seed N] [--minutes M].
 
-ATTACK is files, kills, mirror, disks or soak. Without it all of them run, for more than an hour.
-With --minutes they run again and again, each time with another seed, for as long. The exit code is
-1 if something was found.
+ATTACK is files, kills, mirror, hosts, disks or soak. Without it all of them run, for more than an
+hour. With --minutes they run again and again, each time with another seed, for as long. The exit
+code is 1 if something was found.
 """
 
 from __future__ import annotations
@@ -13,19 +13,27 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from attack import kills, mirror
+from attack import files, hosts, kills, mirror
 from attack.disks import attack_disks
-from attack.files import DEFAULT_COUNT, attack_files
 from attack.soak import DEFAULT_MINUTES, attack_soak
 from attack.tally import Tally
 from eval.command_line import Parser, run_command, start_jax
 from eval.console import show
 
 EXIT_FOUND = 1
-# Attacks in a round where they go on for a given time.
-_FILES_IN_A_ROUND, _KILLS_IN_A_ROUND = 2000, 6
+# Where attacks go on for a given time, each comes up so often in about an hour.
+_ROUNDS_AN_HOUR = 10
 
 Attack = Callable[[int], Tally]
+# Attacks with a number: its name, itself, the number and what it counts, what it does.
+_COUNTED: tuple[tuple[str, Callable[..., Tally], int, str, str], ...] = (
+    ("files", files.attack_files, files.DEFAULT_COUNT, "files", "hostile files for every reader"),
+    ("kills", kills.attack_kills, kills.DEFAULT_COUNT, "kills", "SIGKILL at chosen moments"),
+    ("mirror", mirror.attack_mirror, mirror.DEFAULT_COUNT, "kills",
+     "SIGKILL while a run is copied elsewhere"),
+    ("hosts", hosts.attack_hosts, hosts.DEFAULT_COUNT, "runs",
+     "strangers and odd hosts in runs on two hosts"),
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,27 +49,16 @@ def _parser() -> Parser:
     parser.set_defaults(attacks=_all_attacks)
     commands = parser.add_subparsers(metavar="ATTACK")
 
-    command = commands.add_parser("files", help="hostile files for every reader")
-    command.add_argument("--count", type=int, default=DEFAULT_COUNT, metavar="N", help="of files")
-    command.add_argument("--only", type=int, metavar="I", help="try the Ith file alone")
-    _add_seed(command)
-    command.set_defaults(attacks=lambda o: [partial(attack_files, o.count, only=o.only)])
-
-    command = commands.add_parser("kills", help="SIGKILL at random moments")
-    command.add_argument(
-        "--count", type=int, default=kills.DEFAULT_COUNT, metavar="N", help="of kills"
-    )
-    command.add_argument("--only", type=int, metavar="I", help="try the Ith kill alone")
-    _add_seed(command)
-    command.set_defaults(attacks=lambda o: [partial(kills.attack_kills, o.count, only=o.only)])
-
-    command = commands.add_parser("mirror", help="SIGKILL while a run is copied elsewhere")
-    command.add_argument(
-        "--count", type=int, default=mirror.DEFAULT_COUNT, metavar="N", help="of kills"
-    )
-    command.add_argument("--only", type=int, metavar="I", help="try the Ith kill alone")
-    _add_seed(command)
-    command.set_defaults(attacks=lambda o: [partial(mirror.attack_mirror, o.count, only=o.only)])
+    for name, attack, count, units, text in _COUNTED:
+        command = commands.add_parser(name, help=text)
+        command.add_argument(
+            "--count", type=int, default=count, metavar="N", help=f"{units} (default: {count})"
+        )
+        command.add_argument("--only", type=int, metavar="I", help="try the Ith one alone")
+        _add_seed(command)
+        command.set_defaults(
+            attacks=lambda o, attack=attack: [partial(attack, o.count, only=o.only)]
+        )
 
     command = commands.add_parser("disks", help="a disk that fails at each call of a save")
     command.add_argument("--most", type=int, metavar="K", help="the largest number of a call")
@@ -83,13 +80,11 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _all_attacks(options: argparse.Namespace) -> list[Attack]:
-    once = options.minutes is None
-    return [
-        partial(attack_files, DEFAULT_COUNT if once else _FILES_IN_A_ROUND),
-        partial(kills.attack_kills, kills.DEFAULT_COUNT if once else _KILLS_IN_A_ROUND),
-        partial(mirror.attack_mirror, mirror.DEFAULT_COUNT if once else _KILLS_IN_A_ROUND),
-        attack_disks,
+    counted = [
+        partial(attack, count if options.minutes is None else -(-count // _ROUNDS_AN_HOUR))
+        for _, attack, count, _, _ in _COUNTED
     ]
+    return [*counted, attack_disks]
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -16,22 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from attack.mutations import write_hostile
-from attack.samples import EVALUATION, PAIRINGS, Sample, make_samples, sample_config
+from attack.samples import EVALUATION, PAIRINGS, STEP, Sample, make_samples, sample_config
 from attack.tally import Tally
 from bb_jax import load_policy
 from bb_jax.errors import UserError
 from eval.ladder import read_ladder
 from eval.matches.resumable import PartialResults
 from eval.report.data import read_runs
-from eval.runs.layout import METRICS, is_shipped
+from eval.runs.layout import METRICS, STEPS, is_shipped
 from eval.runs.metrics_file import read_metrics
 from eval.statistics.manifest import read_manifest, update_manifest
 from train.config import load_config
 from train.jobs.record import read_record
 from train.jobs.status import job_status
+from train.runs.machine import cpu_devices, saved_machine
 from train.runs.metrics import MetricsWriter
 from train.runs.packing import unpack_state
-from train.runs.start import find_new_run
+from train.runs.start import find_new_run, read_host
+from train.runs.steps import TrainingSteps, quiet_libraries
 
 DEFAULT_COUNT = 20_000
 SECONDS = 2.0
@@ -71,6 +73,30 @@ def _partial(file: Path) -> object:
     return PartialResults(file, lambda text: None).read(EVALUATION, PAIRINGS)
 
 
+def _run_of(file: Path) -> Path:
+    """The run of a file in a saved step."""
+    return next(parent.parent for parent in file.parents if parent.name == STEPS)
+
+
+def _restore(file: Path) -> object:
+    steps = TrainingSteps(_run_of(file) / STEPS, keep=None)
+    try:
+        return read_host(steps.restore(STEP), "the state")
+    finally:
+        steps.close()
+
+
+def _resume(file: Path) -> None:
+    """What a training does with its steps when it starts again."""
+    run = _run_of(file)
+    cpu_devices(saved_machine(run, None), 2048)
+    steps = TrainingSteps(run / STEPS, keep=2)
+    try:
+        steps.restore(steps.newest)
+    finally:
+        steps.close()
+
+
 READERS: dict[str, tuple[Reader, ...]] = {
     "policy": (load_policy, unpack_state),
     "packed state": (load_policy, unpack_state, _start_from, lambda file: is_shipped(file.parent)),
@@ -82,6 +108,10 @@ READERS: dict[str, tuple[Reader, ...]] = {
     "saved configuration": (lambda file: job_status(file.parent), _report),
     "partial results": (_partial,),
     "configuration": (load_config,),
+    **{
+        f"saved step, {part}": (_restore, _resume)
+        for part in ("handlers", "host", "names", "index", "win rate", "arrays")
+    },
 }
 
 
@@ -103,6 +133,7 @@ def attack_files(count: int, seed: int, only: int | None = None) -> Tally:
         top = Path(name)
         (top / "sound").mkdir()
         samples = make_samples(top / "sound")
+        quiet_libraries()
         _warm_up(top, samples)
         for number in numbers:
             _try_file(top, samples, number, seed, tally)
@@ -135,8 +166,7 @@ def _warm_up(top: Path, samples: dict[str, Sample]) -> None:
     """Has every reader read a sound file, so that later ones compile and import nothing."""
     for kind, sample in samples.items():
         for reader in READERS[kind]:
-            file = _fresh_folder(top) / sample.name
-            file.write_bytes(sample.content)
+            file = _lay_out(_fresh_folder(top), sample)
             with suppress(UserError):
                 reader(file)
 
@@ -151,13 +181,22 @@ def _fresh_folder(top: Path) -> Path:
     return top / "inside"
 
 
+def _lay_out(folder: Path, sample: Sample) -> Path:
+    """Writes a sound file and what belongs to it."""
+    for name, content in {**sample.beside, sample.name: sample.content}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder / sample.name
+
+
 def _try_file(top: Path, samples: dict[str, Sample], number: int, seed: int, tally: Tally) -> None:
     kinds = sorted(samples)
     kind = kinds[number % len(kinds)]
     for reader in READERS[kind]:
         rng = random.Random(f"{seed}:{number}")
         folder = _fresh_folder(top)
-        file = folder / samples[kind].name
+        file = _lay_out(folder, samples[kind])
+        file.unlink(missing_ok=True)
         done = write_hostile(file, samples[kind], rng)
         repeat = f"files --seed {seed} --only {number}"
         outside = _contents(top)

@@ -108,7 +108,7 @@ class _Matrix:
 
     def try_case(self, number: int) -> int:
         """Tries a case; returns the number of its kills, at least one."""
-        scene = SCENES[number % len(SCENES)]
+        scene = SCENES[(number + self._seed) % len(SCENES)]
         strikes = _strikes(scene, random.Random(f"{self._seed}:{number}"))
         tried = f"kill: {scene.name}"
         # Its path is part of a result: it names players, and so chooses deals.

@@ -69,6 +69,8 @@ def _hostile_content(sample: Sample, rng: random.Random) -> tuple[str, bytes]:
         return mutate.__name__.strip("_").replace("_", " "), content
     if choice < 0.5:
         return "deep nesting", _deep(sample, rng)
+    if sample.form == "bytes":
+        return "hostile bytes", _hostile_bytes(sample.content, rng)
     if sample.form == "yaml" and choice < 0.7:
         return "hostile YAML", rng.choice(_YAML_TEXTS).encode()
     return "hostile values", _with_hostile_values(sample, rng)
@@ -252,6 +254,11 @@ def _hostile_value(rng: random.Random, texts_only: bool = False) -> Any:
 # ---------------------------------------------------------------------------------------------
 
 
+def _outside() -> Path:
+    """A folder beside the reader's, which is the working directory."""
+    return Path.cwd().parent / "outside"
+
+
 def _fifo(path: Path, _: Sample) -> None:
     os.mkfifo(path)
 
@@ -278,16 +285,16 @@ def _link_to_itself(path: Path, _: Sample) -> None:
 
 
 def _broken_link(path: Path, _: Sample) -> None:
-    path.symlink_to("../outside/missing")
+    path.symlink_to(_outside() / "missing")
 
 
 def _link_out(path: Path, sample: Sample) -> None:
-    (path.parent.parent / "outside" / "victim").write_bytes(sample.content)
-    path.symlink_to("../outside/victim")
+    (_outside() / "victim").write_bytes(sample.content)
+    path.symlink_to(_outside() / "victim")
 
 
 def _link_to_a_folder(path: Path, _: Sample) -> None:
-    path.symlink_to("../outside")
+    path.symlink_to(_outside())
 
 
 def _folder(path: Path, _: Sample) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from eval.runs.layout import (
     LADDER,
     MANIFEST,
     METRICS,
+    STEPS,
     policy_path,
 )
 from eval.statistics.manifest import record_evaluation
@@ -28,7 +30,7 @@ from train.jobs.process import ProcessIdentity
 from train.jobs.record import JobRecord
 from train.runs.packing import pack_state
 from train.runs.state import RunState, Totals
-from train.runs.steps import SavedState
+from train.runs.steps import SavedState, TrainingSteps
 
 #: The evaluation that the sample of partial results belongs to.
 EVALUATION = {"format": 1, "seed": 0}
@@ -44,13 +46,15 @@ class Sample:
 
     Attributes:
       name: the path in the folder that readers are given.
-      form: "messagepack", "packed", "json", "lines", "yaml" or "partial".
+      form: "messagepack", "packed", "json", "lines", "yaml", "partial" or "bytes".
       content: all of it.
+      beside: the other files that belong to it.
     """
 
     name: str
     form: str
     content: bytes
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def sample_config() -> Config:
@@ -114,7 +118,47 @@ def make_samples(folder: Path) -> dict[str, Sample]:
         "saved configuration": Sample(CONFIGURATION, "json", _json(config)),
         "partial results": Sample("a.partial", "partial", _json(header) + b"\n" + body),
         "configuration": Sample("a.yaml", "yaml", yaml.encode()),
+        **_saved_step(folder, state),
     }
+
+
+# Files of a saved step, the arrays themselves apart; see orbax for what they hold.
+_STEP_FILES = {
+    "handlers": "_CHECKPOINT_METADATA",
+    "host": "host/metadata",
+    "names": "arrays/_METADATA",
+    "index": "arrays/manifest.ocdbt",
+    "win rate": "metrics/metrics",
+}
+
+
+def _saved_step(folder: Path, state: SavedState) -> dict[str, Sample]:
+    """The files of a full training state, each with the others."""
+    steps = TrainingSteps(folder / STEPS, keep=1)
+    steps.save(STEP, state, 0.5)
+    steps.close()
+    root = folder / STEPS
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+    chosen = {kind: f"{STEPS}/{STEP}/{name}" for kind, name in _STEP_FILES.items()}
+    chosen["arrays"] = max(files, key=lambda name: len(files[name]) if "/d/" in name else 0)
+    return {
+        f"saved step, {kind}": Sample(
+            name, "json" if _is_json(files[name]) else "bytes", files[name], files
+        )
+        for kind, name in chosen.items()
+    }
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
 
 
 def _json(content: object) -> bytes:

@@ -78,7 +78,9 @@ def _pack_into(file: Path, options: argparse.Namespace) -> None:
     from train.runs.packing import pack_state
     from train.runs.provenance import origin_of_state
     from train.runs.start import read_state
+    from train.runs.steps import quiet_libraries
 
+    quiet_libraries()
     source, description, saved = read_state(options.checkpoint)
     if source is None:
         raise EvaluationError(f"{options.checkpoint} is packed already")

@@ -39,6 +39,7 @@ def check_hosts(hosts: Hosts, config: Config, num_devices: int) -> None:
     own: dict[str, Any] = {
         "the version of jax": jax.__version__,
         "the program's source code": _source_code(),
+        "the number of hosts": hosts.count,
         "the number of devices": num_devices,
     }
     own |= {key: value for key, value in config_to_dict(config).items() if key not in _OWN_KEYS}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
+import os
 import shutil
+import stat
 import sys
 import zlib
 from contextlib import suppress
@@ -19,8 +21,9 @@ from orbax.checkpoint import checkpoint_managers
 from orbax.checkpoint.options import MultiprocessingOptions
 
 from bb_jax.arrays import flat_arrays
-from bb_jax.errors import CheckpointError, one_line
-from eval.runs.layout import empty_steps
+from bb_jax.errors import CheckpointError, UserError, one_line
+from bb_jax.files import named_errors, read_object
+from eval.runs.layout import empty_steps, step_folders
 
 _LOG = logging.getLogger("train")
 _METRIC = "mean_win_rate"
@@ -66,6 +69,7 @@ class TrainingSteps:
             if keep is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 _remove_empty_steps(self._folder)
+            _refuse_devices(self._folder)
             self._empty = empty_steps(self._folder)
             if options.best_fn is not None:
                 _drop_damaged_win_rates(folder)
@@ -77,7 +81,9 @@ class TrainingSteps:
                     "host": ocp.JsonCheckpointHandler(multiprocessing_options=_alone()),
                 },
             )
-        except (OSError, ValueError) as error:
+        except UserError:
+            raise
+        except Exception as error:
             raise CheckpointError(
                 f"cannot use the checkpoint folder {folder}: {one_line(error)}"
             ) from error
@@ -227,10 +233,22 @@ def _drop_damaged_win_rates(folder: Path) -> None:
     """
     for item in folder.glob(f"[0-9]*/{_METRICS_ITEM}"):
         try:
-            float(json.loads((item / _METRICS_ITEM).read_text())[_METRIC])
-        except (OSError, ValueError, KeyError, TypeError):
+            content = read_object(item / _METRICS_ITEM)
+            if content is None or not math.isfinite(content[_METRIC]):
+                raise ValueError("no win rate")
+        except (UserError, ValueError, KeyError, TypeError, OverflowError):
             _LOG.warning("the win rate of checkpoint %s cannot be read", item.parent.name)
             shutil.rmtree(item, ignore_errors=True)
+
+
+def _refuse_devices(folder: Path) -> None:
+    """Raises CheckpointError where a step holds a pipe or a device, which orbax would wait for."""
+    for step in step_folders(folder).values():
+        for parent, _, names in os.walk(step):
+            for path in (Path(parent, name) for name in names):
+                with named_errors(path, "read", CheckpointError):
+                    if not stat.S_ISREG(path.stat().st_mode):
+                        raise OSError("it is no regular file")
 
 
 def _remove_empty_steps(folder: Path) -> None:
@@ -251,10 +269,12 @@ def _checksum(arrays: dict[str, Any]) -> int:
 def quiet_libraries() -> None:
     """Keeps orbax and tensorstore from printing the errors that they also raise.
 
-    Orbax logs each error with a traceback. After a failed save, tensorstore reports the remaining
-    writes to an event loop that is gone by then, where nobody can catch them.
+    Orbax logs each error with a traceback, and asyncio those of further reads beside the first that
+    failed. After a failed save, tensorstore reports the remaining writes to an event loop that is
+    gone by then, where nobody can catch them.
     """
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     show = sys.unraisablehook
 
     def show_others(unraisable: Any) -> None:

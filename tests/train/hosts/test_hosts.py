@@ -155,6 +155,7 @@ def test_a_host_that_sends_what_cannot_be_read_is_lost(make_star, sent):
     [
         ({"the version of jax": "0.1"}, f"the version of jax is '{jax.__version__}' on host 0 and"),
         ({"the program's source code": "a"}, "the program's source code is '[0-9a-f]{16}' on ho"),
+        ({"the number of hosts": 3}, "the number of hosts is 2 on host 0 and 3 on host 1"),
         ({"a key of tomorrow": 3}, "a key of tomorrow is None on host 0 and 3 on host 1"),
         ({"seed": 7}, "seed is 42 on host 0 and 7 on host 1"),
     ],

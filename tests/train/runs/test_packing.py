@@ -1,6 +1,7 @@
 """A packed training state: what is in it, and that it can be started from and played."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from eval import backfill
 from eval.runs.metrics_file import read_metrics
 from eval.runs.references import find_policy
 from tests.train.processes import tree
-from tests.train.running import REPOSITORY, metrics, train, write_config
+from tests.train.running import REPOSITORY, metrics, run_python, train, write_config
 from train import checkpoints
 from train.config import load_config
 from train.runs.folder import RunFolder
@@ -227,3 +228,14 @@ def test_git_keeps_the_checkpoint_that_ships_and_nothing_else():
     for path in ("mine", "iter0_to_600/steps/600", "iter0_to_600/policies/000550.policy"):
         assert ignored(path)
     assert RunFolder(REPOSITORY / "checkpoints/iter0_to_600").policy(600).name == "000600.policy"
+
+
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, finished_run):
+    shutil.copytree(finished_run(True) / "run", tmp_path / "run")
+    for index in (tmp_path / "run" / "steps" / "6" / "arrays").glob("manifest.*"):
+        index.write_bytes(index.read_bytes()[:-9])
+    file = tmp_path / "packed.policy"
+    result = run_python("-m", "train.checkpoints", "pack", f"{tmp_path / 'run'}@6", file)
+    assert result.returncode == 2
+    assert re.fullmatch(r"error: checkpoint 6 in .* is damaged .*\n", result.stderr)
+    assert not file.exists()

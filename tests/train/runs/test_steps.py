@@ -1,5 +1,6 @@
 """Steps on disk: kept, restored exactly, and never taken for whole where they are damaged."""
 
+import os
 import shutil
 
 import numpy as np
@@ -84,10 +85,26 @@ def test_a_damaged_step_is_named_with_the_others(steps, damage):
     assert restore(steps, 2).host == state(2).host
 
 
-def test_a_step_with_a_damaged_win_rate_is_whole_but_never_the_best(steps):
-    (steps / "3" / "metrics" / "metrics").write_bytes(b"")
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"mean_win_rate": 1' + b"0" * 400 + b"}", b'{"mean_win_rate": NaN}', b"[" * 9999],
+    ids=["empty", "huge", "NaN", "deep"],
+)  # fmt: skip
+def test_a_step_with_a_damaged_win_rate_is_whole_but_never_the_best(steps, content):
+    (steps / "3" / "metrics" / "metrics").write_bytes(content)
     assert restore(steps, 3).host == state(3).host
     assert save_steps(steps, {4: 0.1, 5: 0.2}) == [2, 4, 5]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("keep", [2, None])
+@pytest.mark.parametrize("name", ["metrics/metrics", "arrays/_METADATA", "host/metadata"])
+def test_a_pipe_in_a_step_is_never_waited_for(steps, name, keep):
+    path = steps / "2" / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match=rf"{name}: it is no regular file$"):
+        TrainingSteps(steps, keep=keep)
 
 
 @pytest.mark.parametrize("inside", [(), (".DS_Store",)], ids=["empty", "a file manager's file"])
