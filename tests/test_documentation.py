@@ -203,6 +203,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_and_python_names_in_the_text_exist(page):
     sources = {path.name for room in ROOMS.split("|") for path in (ROOT / room).rglob("*.p*")}
+    sources |= {path.name for path in ROOT.glob("*.py")}
     missing = []
     for code in INLINE_CODE:
         if code.page != str(page.relative_to(ROOT)):
