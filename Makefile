@@ -12,7 +12,9 @@ JAX_PLATFORMS ?= cpu
 PYTHON_IN_VENV := .venv/bin/python
 ENVIRONMENT := .venv/.installed
 SIMULATOR := build/.simulator
-PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=loadfile
+# The order of files is that of tests/conftest.py.
+PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=loadfile \
+	--no-loadscope-reorder
 
 # Files below the folder $1, at any depth, whose names match one of the patterns $2.
 files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $(filter $2,$(entry)))

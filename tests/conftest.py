@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -24,6 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes room for compiled functions, once for all processes of the tests."""
     if not hasattr(config, "workerinput"):
         compiling.limit_folder()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the trainer's tests first: their files take longest, and short ones fill up the end."""
+    trainer = Path(__file__).parent / "train"
+    items.sort(key=lambda item: not item.path.is_relative_to(trainer))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.optimize import minimize, root
 from scipy.special import logsumexp, ndtr
 
 from bb_jax.errors import EvaluationError
@@ -287,6 +286,9 @@ def _maximise(
         return np.einsum("pc,pck,pcl->kl", weights, centred, centred)
 
     start = np.zeros(size)
+    # Imported here: it takes a tenth of the start of every command, and few make a fit.
+    from scipy.optimize import minimize, root
+
     fit = minimize(loss, start, method="trust-exact", jac=gradient, hess=information)
     # Near the maximum the likelihood drowns in rounding, and the gradient does not.
     fit = root(gradient, fit.x, jac=information, tol=_TOLERANCE)
