@@ -29,7 +29,7 @@ from attack.small_runs import (
 from attack.tally import Tally
 from eval.runs.layout import METRICS
 
-DEFAULT_COUNT = 15
+DEFAULT_COUNT = 16
 # Silence after which a host counts as lost.
 _TIMEOUT = 8
 _CONNECTIONS = 10_000
@@ -261,6 +261,18 @@ def _die(run: _Run, host: int) -> None:
     _wait(run)
 
 
+def _stop(run: _Run) -> None:
+    """All hosts are told to stop, as by Slurm, and the run is started again."""
+    run.start_both()
+    run.wait_for_row()
+    for host in run.hosts:
+        host.process.terminate()
+    _wait(run, allowed=(0, 143))
+    run.hosts.clear()
+    run.start_both()
+    _wait(run, allowed=(0,))
+
+
 def _double(run: _Run) -> None:
     """A second host 1 comes while the run is under way."""
     run.start_both()
@@ -286,6 +298,7 @@ _ATTACKS: dict[str, Attack] = {
     "a host stalls briefly": _short_stall,
     "host 0 is killed": lambda run: _die(run, 0),
     "host 1 is killed": lambda run: _die(run, 1),
+    "all hosts are told to stop": _stop,
     "a second host 1": _double,
 }
 

@@ -33,7 +33,8 @@ DEFAULT_COUNT = 40
 _MOST_STARTS = 8
 _POLL_SECONDS = 0.002
 # Who is killed: the command, all of its processes at once, one of its helpers.
-_MAIN, _ALL, _HELPER = "", " with all its processes", ", a helper"
+_MAIN, _ALL, _HELPER = "", " (with all its processes)", " (a helper)"
+_ENDED = "it had ended"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class _Matrix:
         self._expected: dict[str, tuple[float, Any]] = {}
 
     def try_case(self, number: int) -> int:
-        """Tries a case; returns the number of its kills, at least one."""
+        """Tries a case; returns the number of its kills."""
         scene = SCENES[(number + self._seed) % len(SCENES)]
         strikes = _strikes(scene, random.Random(f"{self._seed}:{number}"))
         tried = f"kill: {scene.name}"
@@ -129,7 +130,7 @@ class _Matrix:
         for kill in done[1 if outcome.startswith("FOUND") else 0 :]:
             self._tally.count(tried, kill)
         print(f"case {number}, {tried}: {', '.join(done)}: {outcome}", flush=True)
-        return max(1, len(done))
+        return sum(kill != _ENDED for kill in done)
 
 
 def _undisturbed(scene: Scene, folder: Path) -> tuple[float, Any]:
@@ -198,7 +199,9 @@ def _strike(
     alive = marked_processes(mark)
     victims = _victims(scene, strike, command.process.pid, alive)
     if not victims:
-        done[-1] = "it had ended"
+        done[-1] = _ENDED
+    elif victims == [command.process.pid]:
+        done[-1] = strike.moment.name
     # They stand still while it is written down what they hold.
     for victim in victims:
         _signal(victim, signal.SIGSTOP)

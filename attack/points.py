@@ -23,6 +23,7 @@ POINTS: dict[str, tuple[str, str | None, str, str]] = {
     "resuming": ("train.runs.store", "RunStore", "resume", BEFORE),
     "deleting steps": ("train.runs.steps", "TrainingSteps", "delete_after", BEFORE),
     "steps deleted": ("train.runs.steps", "TrainingSteps", "delete_after", AFTER),
+    "adopting": ("train.runs.folder", "RunFolder", "adopt_opponent", BEFORE),
     "cutting back": ("train.runs.metrics", "MetricsWriter", "cut_back", BEFORE),
     "generation": ("train.games.deciders", "NetworkDecider", "decide", BEFORE),
     "learning": ("train.learning.ppo_learner", "PPOLearner", "learn", BEFORE),

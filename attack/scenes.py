@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attack.small_runs import Command, metrics, write_config
-from eval.runs.layout import JOB_RECORD, LOG, MANIFEST, METRICS, STEPS, saved_steps
+from eval.runs.layout import JOB_RECORD, LADDER, LOG, MANIFEST, METRICS, STEPS, saved_steps
 
 
 @dataclass(frozen=True)
@@ -156,22 +156,31 @@ def _run_metrics(folder: Path) -> Any:
 _ORIGIN: dict[str, Any] = {"use_exploit_patch": False, "keep_checkpoints": 4}
 
 
-def finished_run(folder: Path) -> None:
-    """A run that has ended, trained once for all that need one."""
-    origin = folder.parent / "origin"
+def _origin(top: Path) -> Path:
+    """The folder of a run that has ended, trained once for all that need one."""
+    origin = top / "origin"
     if not origin.exists():
         write_config(origin, **_ORIGIN)
-        command = Command(str(origin), ["-m", *_train(origin)], folder.parent / "origin.log")
+        command = Command(str(origin), ["-m", *_train(origin)], top / "origin.log")
         code, output = command.wait()
         if code:
             raise FoundError(f"an undisturbed training ended with {code}: {output[-300:]}")
-    shutil.copytree(origin, folder, dirs_exist_ok=True)
+    return origin
+
+
+def _finished_run(folder: Path) -> None:
+    shutil.copytree(_origin(folder.parent), folder, dirs_exist_ok=True)
     # The configuration names the folder.
     write_config(folder, **_ORIGIN)
 
 
+def _continued_run(folder: Path) -> None:
+    start = f"{_origin(folder.parent) / 'run'}@2"
+    write_config(folder, resume_from=start, use_exploit_patch=False)
+
+
 def _without_manifest(folder: Path) -> None:
-    finished_run(folder)
+    _finished_run(folder)
     (folder / "run" / MANIFEST).unlink()
 
 
@@ -204,6 +213,16 @@ def _backfill(folder: Path) -> list[str]:
     return ["eval.backfill", str(folder / "run"), "--games", "1000", "--device", "cpu"]
 
 
+def _climb(folder: Path) -> list[str]:
+    run = str(folder / "run")
+    return ["eval.tournament", "--ladder", run, "--games", "400", "--device", "cpu"]
+
+
+def _ladder(folder: Path) -> Any:
+    content = json.loads((folder / "run" / LADDER).read_text())
+    return content["matches"], content["checkpoints"], _manifest(folder)
+
+
 def _pack(folder: Path) -> list[str]:
     # A packed file is not overwritten, so the result of a killed command may be there already.
     return ["train.checkpoints", "pack", f"{_player(folder)}@2", str(folder / "packed.policy")]
@@ -231,14 +250,17 @@ SCENES = (
               use_exploit_patch=False),
           _train, _run_metrics,
           (*_TRAINING, *_RESUMING, _at("expert learning", 4, 0.2), _at("replay written", 8, 0.3))),
-    Scene("going back", finished_run, _go_back, _run_metrics,
+    Scene("continued run", _continued_run, _train, _run_metrics,
+          (*_TRAINING, *_RESUMING, _at("learning", 2, 0.2), _at("adopting", 2, 0.05))),
+    Scene("going back", _finished_run, _go_back, _run_metrics,
           (_EARLY, *_RESUMING, _at("deleting steps", 1, 0.05), _at("steps deleted", 1, 0.1),
            _at("manifest", 1, 0.05), *_FILES), trains=False),
     Scene("job", write_config, _start_job, _run_metrics, _JOB, detached=True),
     Scene("backfill", _without_manifest, _backfill, _manifest, (*_PLAYING, _EARLY), trains=False),
-    Scene("tournament", finished_run, _tournament, _results, _PLAYING, trains=False),
-    Scene("evaluation", finished_run, _evaluate, _results, _PLAYING, trains=False),
-    Scene("packing", finished_run, _pack, _packed,
+    Scene("tournament", _finished_run, _tournament, _results, _PLAYING, trains=False),
+    Scene("evaluation", _finished_run, _evaluate, _results, _PLAYING, trains=False),
+    Scene("ladder", _finished_run, _climb, _ladder, (*_PLAYING, _EARLY), trains=False),
+    Scene("packing", _finished_run, _pack, _packed,
           (_ANY_TIME, _at("state read", 1, 0.05), *_FILES[:2]), trains=False),
-    Scene("report", finished_run, _report, _report_files, (_ANY_TIME, *_FILES[:2]), trains=False),
+    Scene("report", _finished_run, _report, _report_files, (_ANY_TIME, *_FILES[:2]), trains=False),
 )  # fmt: skip

@@ -26,6 +26,10 @@ from train.interrupt import StopSignals, Task
 
 _ADDRESS_BYTES = 1024
 _BACKLOG = 1024
+_GAVE_UP = (
+    "the hosts do not find each other: JAX's runtime gave up; another process may have the same "
+    "--process-id, or host 0 has ended"
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ def connect_hosts(options: ClusterOptions, stop: StopSignals) -> Hosts:
       HostError: they do not find each other.
       Interrupted: a signal came first.
     """
+    _speak_before_abort(lambda: _GAVE_UP)
     try:
         # In a thread, so that a signal ends the waiting.
         index, count, connections = Task(lambda: _meet(options)).result(stop)
@@ -106,7 +111,7 @@ def connect_hosts(options: ClusterOptions, stop: StopSignals) -> Hosts:
     if count == 1:
         return Hosts()
     hosts = ConnectedHosts(index, count, connections, stop, options.patience)
-    _speak_before_abort(hosts)
+    _speak_before_abort(lambda: hosts.why_lost(2.0))
     return hosts
 
 
@@ -226,15 +231,18 @@ _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
 _handlers: list[Callable[[int], None]] = []
 
 
-def _speak_before_abort(hosts: Hosts) -> None:
-    """Turns the abort by JAX's runtime into a sentence and an exit code, where host 0 is gone.
+def _speak_before_abort(why: Callable[[], str | None]) -> None:
+    """Turns an abort by JAX's runtime into a sentence and an exit code.
 
     The runtime aborts the process from its own thread as soon as the connection to the coordination
-    service breaks, and offers no other way out. Aborts with other causes are left alone.
+    service breaks, or where the service does not take it, and offers no other way out.
+
+    Args:
+      why: gives the sentence; None where the abort has another cause, and is left alone.
     """
 
     def on_abort(number: int) -> None:
-        reason = hosts.why_lost(2.0)
+        reason = why()
         if reason is not None:
             os.write(2, f"error: {reason}\n".encode())
             os._exit(2)

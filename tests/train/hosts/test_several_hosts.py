@@ -25,10 +25,10 @@ CHANGES: dict[str, Any] = {
 class TwoHosts:
     """`python -m train.main` on two hosts; a context manager that leaves no process."""
 
-    def __init__(self, *configs, faults=((), ()), arguments=(), started=(0, 1)):
+    def __init__(self, *configs, faults=((), ()), arguments=(), started=(0, 1), address=None):
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            self.address = listener.getsockname()
+            self.address = address or listener.getsockname()
         address = "{}:{}".format(*self.address)
         self.run = configs[0].parent / "run"
         self.processes = []
@@ -167,6 +167,21 @@ def test_the_loss_of_a_host_ends_the_other_and_the_run_goes_on(tmp_path, alone, 
         codes, said = hosts.end()
     assert codes == [0, 0], said
     assert [row["iteration"] for row in metrics(tmp_path)] == list(range(1, 31))
+
+
+@pytest.mark.slow
+def test_a_second_host_of_the_same_number_is_refused(tmp_path):
+    config = write_config(tmp_path, **(CHANGES | {"total_iterations": 1000}))
+    with TwoHosts(config) as hosts:
+        hosts.wait_for_row(2)
+        with TwoHosts(config, started=(1,), address=hosts.address) as second:
+            codes, said = second.end()
+        assert codes == [2]
+        assert said[0].splitlines()[-1].startswith("error: the hosts do not find each other: ")
+        # JAX's service takes the first one for lost.
+        codes, said = hosts.end()
+    assert codes == [2, 2]
+    assert all(text.splitlines()[-1].startswith("error: ") for text in said)
 
 
 @pytest.mark.slow
