@@ -52,6 +52,7 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "runs": (),
         "matches": ("runs",),
         "statistics": ("runs", "matches"),
+        "analysis": ("runs", "matches", "statistics"),
         "report": ("runs", "matches", "statistics"),
     },
     "train": {

@@ -27,6 +27,7 @@ COMMANDS = {
     "eval": ("eval.main", "win rates of checkpoints against opponents"),
     "tournament": ("eval.tournament", "every player against every other, with ratings"),
     "report": ("eval.report.__main__", "a run's curves and tables on one page"),
+    "analyse": ("eval.analyse", "judge positions for other programs, or review a game"),
     "jobs": ("train.jobs.__main__", "train in the background"),
     "checkpoints": ("train.checkpoints", "pack a training state into one file, or export a policy"),
     "mirror": (

@@ -86,7 +86,29 @@ class Beliefs:
 
     def played(self, seats: np.ndarray, rows: np.ndarray, actions: np.ndarray) -> None:
         """Remembers the actions, uint8 [B], that seats played in rows uint8 [B, 19]."""
-        self._seen[seats] = afterstates_of(rows, actions)
+        self.saw(seats, afterstates_of(rows, actions))
+
+    def saw(self, seats: np.ndarray, rows: np.ndarray) -> None:
+        """Remembers what seats saw before the opponent's next move: rows uint8 [B, 19]."""
+        self._seen[seats] = rows
+
+    def join(self, seats: np.ndarray, rows: np.ndarray) -> None:
+        """Begins games in the middle, in which no earlier move is known.
+
+        Args:
+          seats: integers [B].
+          rows: uint8 [B, 19], what they see. If the opponent is to move, its move is evidence.
+        """
+        self._posterior[seats] = uniform_posterior(rows, self._first_shares[seats])
+        self.saw(seats, rows)
+
+    def now(self, seats: np.ndarray) -> np.ndarray:
+        """What seats believe, float32 [B, H, M], without another move of the opponent."""
+        return self._posterior[seats]
+
+    def resume(self, seats: np.ndarray, posterior: np.ndarray) -> None:
+        """Takes what `at` gave before, float32 [B, H, M], for what seats believe."""
+        self._posterior[seats] = posterior
 
     def _learn(self, seats: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
         """Updates by the opponent's moves between rows uint8 [B, 19]."""

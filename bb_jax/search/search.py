@@ -46,7 +46,7 @@ class Search:
         *,
         policy_temperature: float | None = None,
         threads: int | None = None,
-        evaluator_type: type[RowEvaluator] = RowEvaluator,
+        evaluator_type: Callable[..., RowEvaluator] = RowEvaluator,
     ):
         """Prepares buffers; compiles on first use.
 
@@ -59,7 +59,7 @@ class Search:
             without samples averages such a policy with the values.
           threads: the number of threads that share a batch; by default one for each core that this
             process may use, up to 8.
-          evaluator_type: class of the evaluator of rows.
+          evaluator_type: makes the evaluator of rows from the arguments of `RowEvaluator`.
         """
         self.config = config
         self._scoring = network.scoring
@@ -116,7 +116,7 @@ class Search:
         self._share_out(solve, exact)
         actions = values.argmax(axis=1).astype(np.uint8)
         left = np.setdiff1d(np.flatnonzero(worth), exact, assume_unique=True)
-        depths = self._depths(rows[left, TURN_BYTE].astype(int))
+        depths = simulation_depths(config.depth, rows[left, TURN_BYTE].astype(int))
         if not self._is_warm:
             self.evaluator.warm_up(params)
             self._is_warm = True
@@ -160,11 +160,11 @@ class Search:
         """float32 [B, A]: the network's probabilities of the actions in rows uint8 [B, 19]."""
         return self.evaluator.policies(params, rows)
 
-    def _depths(self, turns: np.ndarray) -> np.ndarray:
-        """The mover's moves in simulations from these turns: int [B] -> int [B].
 
-        One more than configured where that reaches turns whose results are exact.
-        """
-        needed = -(-(EXACT_FROM - turns) // 2)
-        depth = self.config.depth
-        return np.where(needed == depth + 1, depth + 1, depth)
+def simulation_depths(depth: int, turns: np.ndarray) -> np.ndarray:
+    """The mover's moves in simulations from these turns: int [B] -> int [B].
+
+    One more than `depth` where that reaches turns whose results are exact.
+    """
+    needed = -(-(EXACT_FROM - turns) // 2)
+    return np.where(needed == depth + 1, depth + 1, depth)

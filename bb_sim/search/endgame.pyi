@@ -13,3 +13,17 @@ def endgame_values(
     scoring: str = "points",
     draw_reward: float = 0.0,
 ) -> NDArray[np.float64]: ...
+def action_prospects(
+    rows: NDArray[Any],
+    posterior: NDArray[np.float32],
+    margin_weight: float,
+    scoring: str = "points",
+    draw_reward: float = 0.0,
+) -> NDArray[np.float64]: ...
+def position_prospects(
+    rows: NDArray[Any],
+    shares: NDArray[np.float64],
+    margin_weight: float,
+    scoring: str = "points",
+    draw_reward: float = 0.0,
+) -> NDArray[np.float64]: ...

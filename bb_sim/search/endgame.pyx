@@ -21,7 +21,8 @@ from bb_sim.rules.observation cimport (
     DECK_BYTE, HAND_BYTE, TURN_BYTE, UNSEEN_BYTE, set_at,
 )
 from bb_sim.search.endgame_search cimport (
-    Belief, HandBelief, Replies, find_replies, take_belief, value_before_last_draw, value_of,
+    Belief, HandBelief, Prospect, Replies, find_replies, prospect_before_last_draw, prospect_of,
+    take_belief, value_before_last_draw, value_of,
 )
 from bb_sim.search.objective cimport Objective, Worth, objective_of, worth_of
 
@@ -140,6 +141,43 @@ cdef double position_value(const uint8_t* row, const double* belief,
     return value_of(&g, &o, &b)
 
 
+cdef void write_prospect(Prospect prospect, double* out) noexcept nogil:
+    out[0] = prospect.value
+    out[1] = prospect.win
+    out[2] = prospect.draw
+    out[3] = prospect.margin
+
+
+cdef bint write_action_prospects(const uint8_t* row, const float* posterior, const Worth* worth,
+                                 double* out) noexcept nogil:
+    """Writes NUM_ACTIONS prospects of four numbers, minus infinity for actions that are illegal.
+
+    False if no hand in the posterior fits the row.
+    """
+    cdef Objective o
+    cdef Belief b
+    cdef HandBelief hands
+    cdef Game g
+    cdef Replies replies
+    cdef Prospect prospect
+    cdef int i
+    for i in range(NUM_ACTIONS):
+        write_prospect(Prospect(-INFINITY, -INFINITY, -INFINITY, -INFINITY), out + 4 * i)
+    if not read_belief(row, posterior, &hands, &b):
+        return False
+    load(row, worth, &g, &o)
+    find_replies(&g, legal_actions_of(row), &replies)
+    for i in range(replies.number):
+        if hands.number > 1:
+            prospect = prospect_before_last_draw(&replies.games[i], &o, &hands)
+        else:
+            prospect = prospect_of(&replies.games[i], &o, &b)
+        while replies.actions[i]:
+            write_prospect(prospect, out + 4 * trailing_zeros(replies.actions[i]))
+            replies.actions[i] &= replies.actions[i] - 1
+    return True
+
+
 # --- Python functions ---------------------------------------------------------------------------
 
 
@@ -216,3 +254,75 @@ def endgame_values(rows, posterior, margin_weight, scoring="points", draw_reward
     if unfit >= 0:
         raise ValueError(f"no hand in the posterior of row {unfit} fits the row")
     return values
+
+
+def action_prospects(rows, posterior, margin_weight, scoring="points", draw_reward=0.0):
+    """What each action leads to: `endgame_values` with its parts.
+
+    Arguments and errors are those of `endgame_values`.
+
+    Returns:
+      float64 [B, 33, 4]: value, probability of a win, of a draw, and expected margin; minus
+      infinity if an action is not legal.
+    """
+    cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
+    rows, posterior = _checked(rows, posterior)
+    cdef const uint8_t[:, ::1] given = rows
+    cdef const float[:, :, ::1] beliefs = posterior
+    prospects = np.empty((len(rows), NUM_ACTIONS, 4))
+    cdef double[:, :, ::1] result = prospects
+    cdef Py_ssize_t unfit = -1
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(given.shape[0]):
+            if not write_action_prospects(
+                &given[i, 0], &beliefs[i, 0, 0], &worth, &result[i, 0, 0]
+            ):
+                unfit = i
+                break
+    if unfit >= 0:
+        raise ValueError(f"no hand in the posterior of row {unfit} fits the row")
+    return prospects
+
+
+def position_prospects(rows, shares, margin_weight, scoring="points", draw_reward=0.0):
+    """What best play leads to where no card is hidden.
+
+    Args:
+      rows: observations that `are_endgames` with at most four unseen cards, uint8 [B, 19].
+      shares: the weights of the models, float64 [B, M], each sum above 0.
+      margin_weight, scoring, draw_reward: as in `endgame_values`.
+
+    Returns:
+      float64 [B, 4]: value, probability of a win, of a draw, and expected margin.
+
+    Raises:
+      ValueError: an argument does not fit, or a card is hidden.
+    """
+    cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
+    rows = checked_rows("rows", rows)
+    shares = checked_array("shares", shares, np.float64, (len(rows), NUM_MODELS))
+    if not (np.isfinite(shares).all() and (shares >= 0).all() and (shares.sum(axis=1) > 0).all()):
+        raise ValueError("shares must be finite weights of at least 0, not all of them 0")
+    if not are_endgames(rows).all():
+        raise ValueError("a row is no endgame: too many cards are hidden")
+    cdef const uint8_t[:, ::1] given = rows
+    cdef const double[:, ::1] beliefs = shares
+    prospects = np.empty((len(rows), 4))
+    cdef double[:, ::1] result = prospects
+    cdef Objective o
+    cdef Belief b
+    cdef Game g
+    cdef Py_ssize_t hidden = -1
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(given.shape[0]):
+            if popcount(set_at(&given[i, 0], UNSEEN_BYTE)) > HAND_SIZE:
+                hidden = i
+                break
+            load(&given[i, 0], &worth, &g, &o)
+            take_belief(&beliefs[i, 0], &b)
+            write_prospect(prospect_of(&g, &o, &b), &result[i, 0])
+    if hidden >= 0:
+        raise ValueError(f"a card is hidden in row {hidden}")
+    return prospects

@@ -17,6 +17,12 @@ ctypedef struct Replies:        # the different positions after a turn
     Game[MOST_REPLIES] games
     uint64_t[MOST_REPLIES] actions      # the sets of actions that lead there
 
+ctypedef struct Prospect:       # what best play leads to, in expectation
+    double value                # outcome + margin_weight * margin
+    double win                  # probabilities
+    double draw
+    double margin
+
 ctypedef struct Belief:
     unsigned int models         # the set of models with a weight
     double[NUM_MODELS] weights  # their sum is 1
@@ -39,3 +45,9 @@ cdef double value_of(const Game* g, const Objective* o, const Belief* belief) no
 # In `g` it holds that card too. Nothing else is hidden.
 cdef double value_before_last_draw(const Game* g, const Objective* o,
                                    const HandBelief* belief) noexcept nogil
+
+# What best play leads to from there; the values are those of `value_of` and
+# `value_before_last_draw`.
+cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil
+cdef Prospect prospect_before_last_draw(const Game* g, const Objective* o,
+                                        const HandBelief* belief) noexcept nogil

@@ -26,7 +26,7 @@ from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
     NUM_ACTIONS, Game, action_parts, is_decided, legal_mask, play,
 )
-from bb_sim.search.objective cimport Objective, final_value
+from bb_sim.search.objective cimport Objective, final_margin, final_outcome, final_value
 
 cdef extern from *:
     """
@@ -192,46 +192,139 @@ cdef void chances_of_best_reply(const Objective* o, const Replies* replies, doub
             chances[i] = <double>popcount(replies.actions[i]) / number
 
 
+# --- Prospects ----------------------------------------------------------------------------------
+
+
+cdef inline Prospect final_prospect(const Game* g, const Objective* o) noexcept nogil:
+    cdef int outcome = final_outcome(g, o)
+    return Prospect(final_value(g, o), outcome > 0, outcome == 0, final_margin(g, o))
+
+
+cdef inline void add_prospect(Prospect* sum, double chance, Prospect prospect) noexcept nogil:
+    sum.value += chance * prospect.value
+    sum.win += chance * prospect.win
+    sum.draw += chance * prospect.draw
+    sum.margin += chance * prospect.margin
+
+
+cdef inline Prospect scaled(Prospect prospect, double factor) noexcept nogil:
+    return Prospect(prospect.value * factor, prospect.win * factor, prospect.draw * factor,
+                    prospect.margin * factor)
+
+
+cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil:
+    cdef double[NUM_MODELS][MOST_REPLIES] chances
+    cdef double[MOST_REPLIES] worst
+    cdef Prospect prospect = Prospect(0.0, 0.0, 0.0, 0.0)
+    cdef Replies replies
+    cdef Belief later
+    cdef double best = -INFINITY
+    cdef double total = 0.0
+    cdef double chance, value
+    cdef int choice = 0
+    cdef int i
+    if is_decided(g):
+        return final_prospect(g, o)
+    find_replies(g, legal_mask(g), &replies)
+    if replies.number == 1:
+        return prospect_of(&replies.games[0], o, belief)
+    if g.to_move == o.viewer:
+        for i in range(replies.number):
+            value = value_of(&replies.games[i], o, belief)
+            if value > best:
+                best = value
+                choice = i
+        return prospect_of(&replies.games[choice], o, belief)
+    chances_of_named(g, &replies, belief.models & NAMED, chances)
+    if belief.models >> BEST_REPLY:
+        chances_of_best_reply(o, &replies, worst, chances[BEST_REPLY])
+    for i in range(replies.number):
+        chance = learn(belief, chances, i, &later)
+        if chance < NEGLIGIBLE_REPLY:
+            continue
+        add_prospect(&prospect, chance, prospect_of(&replies.games[i], o, &later))
+        total += chance
+    return scaled(prospect, 1 / total)
+
+
 # --- One hidden card ----------------------------------------------------------------------------
 
 
 cdef double value_before_last_draw(const Game* g, const Objective* o,
                                    const HandBelief* belief) noexcept nogil:
-    cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
-    cdef double[NUM_MODELS][MOST_REPLIES] joint     # weight of each model and reply
-    cdef double[MOST_REPLIES] worst                 # minimax value of each reply
+    cdef double[NUM_MODELS][MOST_REPLIES] joint
     cdef Replies replies
     cdef Belief later
-    cdef unsigned int models = 0
     cdef double chance
     cdef double total = 0.0
     cdef double expectation = 0.0
-    cdef int i, hand, model
+    cdef int i
     if is_decided(g):
         return final_value(g, o)
     find_replies(g, legal_mask(g), &replies)
-    for hand in range(belief.number):
-        for model in range(NUM_MODELS):
-            models |= (belief.weights[hand][model] > 0) << model
-    score_replies(g, &replies, models & NAMED, scores)
-    if models >> BEST_REPLY:
-        for i in range(replies.number):
-            worst[i] = minimax(&replies.games[i], o, -INFINITY, INFINITY)
-    memset(joint, 0, sizeof(joint))
-    for hand in range(belief.number):
-        add_replies(&replies, belief.hands[hand], belief.weights[hand], scores, worst, joint)
+    weigh_replies(g, o, belief, &replies, joint)
     for i in range(replies.number):
-        chance = 0.0
-        for model in range(NUM_MODELS):
-            later.weights[model] = joint[model][i]
-            chance += joint[model][i]
+        chance = belief_after(joint, i, &later)
         if chance < NEGLIGIBLE_REPLY:
             continue
-        keep_what_matters(models, chance, &later)
         # The card that was hidden is drawn now, so the unseen cards are the hand.
         expectation += chance * value_of(&replies.games[i], o, &later)
         total += chance
     return expectation / total
+
+
+cdef Prospect prospect_before_last_draw(const Game* g, const Objective* o,
+                                        const HandBelief* belief) noexcept nogil:
+    cdef double[NUM_MODELS][MOST_REPLIES] joint
+    cdef Prospect prospect = Prospect(0.0, 0.0, 0.0, 0.0)
+    cdef Replies replies
+    cdef Belief later
+    cdef double chance
+    cdef double total = 0.0
+    cdef int i
+    if is_decided(g):
+        return final_prospect(g, o)
+    find_replies(g, legal_mask(g), &replies)
+    weigh_replies(g, o, belief, &replies, joint)
+    for i in range(replies.number):
+        chance = belief_after(joint, i, &later)
+        if chance < NEGLIGIBLE_REPLY:
+            continue
+        add_prospect(&prospect, chance, prospect_of(&replies.games[i], o, &later))
+        total += chance
+    return scaled(prospect, 1 / total)
+
+
+cdef void weigh_replies(const Game* g, const Objective* o, const HandBelief* belief,
+                        const Replies* replies, double[MOST_REPLIES]* joint) noexcept nogil:
+    """Writes joint[model][reply], the weight of each model that makes each reply."""
+    cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
+    cdef double[MOST_REPLIES] worst                 # minimax value of each reply
+    cdef unsigned int models = 0
+    cdef int i, hand, model
+    for hand in range(belief.number):
+        for model in range(NUM_MODELS):
+            models |= (belief.weights[hand][model] > 0) << model
+    score_replies(g, replies, models & NAMED, scores)
+    if models >> BEST_REPLY:
+        for i in range(replies.number):
+            worst[i] = minimax(&replies.games[i], o, -INFINITY, INFINITY)
+    memset(joint, 0, NUM_MODELS * sizeof(joint[0]))
+    for hand in range(belief.number):
+        add_replies(replies, belief.hands[hand], belief.weights[hand], scores, worst, joint)
+
+
+cdef double belief_after(double[MOST_REPLIES]* joint, int reply,
+                         Belief* later) noexcept nogil:
+    """Writes the belief after a reply; returns the reply's probability."""
+    cdef double chance = 0.0
+    cdef int model
+    for model in range(NUM_MODELS):
+        later.weights[model] = joint[model][reply]
+        chance += joint[model][reply]
+    if chance >= NEGLIGIBLE_REPLY:
+        keep_what_matters((1 << NUM_MODELS) - 1, chance, later)
+    return chance
 
 
 cdef void add_replies(const Replies* replies, unsigned int hand, const double* weights,

@@ -23,23 +23,27 @@ cdef Objective objective_of(const uint8_t* row, int viewer, const Worth* worth) 
 cdef Worth worth_of(object scoring, double margin_weight, double draw_reward) except *
 
 
-cdef inline double final_value(const Game* g, const Objective* o) noexcept nogil:
-    """What a game whose result is final is worth to the viewer."""
+cdef inline int final_margin(const Game* g, const Objective* o) noexcept nogil:
+    """The viewer's margin in a game whose result is final, by the scoring."""
     cdef int own = g.bar[o.viewer]
     cdef int other = g.bar[1 - o.viewer]
-    cdef int margin = o.margin
-    cdef int difference
-    cdef double outcome
     if o.worth.scoring == SCORING_POINTS:
-        margin += points_sum(own) - points_sum(other)
-        difference = margin
-    else:
-        margin += popcount(own) - popcount(other)
-        difference = margin
-        if difference == 0:
-            # A tie goes to the lower total strength.
-            difference = -(o.strength + strength_sum(own) - strength_sum(other))
-    outcome = (difference > 0) - (difference < 0)
-    if difference == 0:
-        outcome = o.worth.draw_reward
-    return outcome + o.worth.margin_weight * margin
+        return o.margin + points_sum(own) - points_sum(other)
+    return o.margin + popcount(own) - popcount(other)
+
+
+cdef inline int final_outcome(const Game* g, const Objective* o) noexcept nogil:
+    """1, 0 or -1: how a game whose result is final ends for the viewer."""
+    cdef int difference = final_margin(g, o)
+    if difference == 0 and o.worth.scoring != SCORING_POINTS:
+        # A tie goes to the lower total strength.
+        difference = -(o.strength + strength_sum(g.bar[o.viewer])
+                       - strength_sum(g.bar[1 - o.viewer]))
+    return (difference > 0) - (difference < 0)
+
+
+cdef inline double final_value(const Game* g, const Objective* o) noexcept nogil:
+    """What a game whose result is final is worth to the viewer."""
+    cdef int outcome = final_outcome(g, o)
+    return ((outcome if outcome else o.worth.draw_reward)
+            + o.worth.margin_weight * final_margin(g, o))

@@ -5,6 +5,9 @@ from libc.stdint cimport int32_t, uint8_t
 from bb_sim.rules.engine cimport Game
 from bb_sim.search.objective cimport Worth
 
+cdef enum:
+    NO_REPLY = 255
+
 ctypedef struct Simulation:
     Game game
     int32_t position            # index of the position that it began from
@@ -12,6 +15,7 @@ ctypedef struct Simulation:
     float result                # worth of the result, if it is final
     uint8_t viewer              # viewer of the row that it began from
     uint8_t model               # model of the opponent
+    uint8_t reply               # to the mover's last action, NO_REPLY if there is none
     bint is_final
 
 # Notes whether the result is final, and its worth to the viewer of `row`.

@@ -47,6 +47,7 @@ cdef void play_reply(Simulation* simulation, const float* policy) noexcept nogil
         action = draw_action(policy, g)
     else:
         action = select_opponent_action(g, simulation.model)
+    simulation.reply = action
     # The next numbers must not depend on how many were drawn: all candidates share them.
     g.rng = stream + TURN_STEP
     play(g, action)

@@ -9,19 +9,23 @@ are written once: late in a game there are few.
 
 import numpy as np
 
-from libc.stdint cimport int32_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from bb_sim.opponents.posterior cimport NETWORK_MODEL, NUM_HANDS, NUM_MODELS
 from bb_sim.rules.afterstates cimport legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
-from bb_sim.rules.engine cimport NUM_ACTIONS, Game, play
-from bb_sim.rules.observation cimport OBSERVATION_SIZE, TURN_BYTE
+from bb_sim.rules.engine cimport DECK_SIZE, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, Game, play
+from bb_sim.rules.observation cimport (
+    DECK_BYTE, OBSERVATION_SIZE, TURN_BYTE, UNSEEN_BYTE, set_at,
+)
 from bb_sim.search.endgame cimport is_endgame_row, position_value
-from bb_sim.search.objective cimport Worth, worth_of
-from bb_sim.search.simulation cimport Simulation, play_reply, settle, write_movers_row
-from bb_sim.search.worlds cimport Holdings, list_holdings, make_world
+from bb_sim.search.objective cimport (
+    Objective, Worth, final_margin, final_outcome, objective_of, worth_of,
+)
+from bb_sim.search.simulation cimport NO_REPLY, Simulation, play_reply, settle, write_movers_row
+from bb_sim.search.worlds cimport Holdings, keep_hand, list_holdings, make_world, order_decks
 
 from bb_sim.rules.arguments import checked_array
 
@@ -79,6 +83,8 @@ cdef class Simulator:
     cdef const uint64_t[::1] _candidates, _seeds
     cdef const int32_t[::1] _first_worlds, _num_worlds
     cdef Holdings* _holdings
+    cdef const uint8_t[:, :, ::1] _decks    # None where the worlds are drawn
+    cdef bint _decks_known
     cdef const float[:, :, ::1] _beliefs
     cdef const double[:, ::1] _shares       # sums over the hands
 
@@ -108,7 +114,8 @@ cdef class Simulator:
         self._rows = self.rows
         self._stage = IDLE
 
-    def begin(self, observations, candidates, seeds, first_worlds, num_worlds, beliefs):
+    def begin(self, observations, candidates, seeds, first_worlds, num_worlds, beliefs,
+              decks=None):
         """Plays each candidate of each position in each of its worlds.
 
         Args:
@@ -118,6 +125,8 @@ cdef class Simulator:
           first_worlds: the number of the first world of each position, int32 [B].
           num_worlds: the number of worlds of each position, int32 [B].
           beliefs: the posteriors of the opponents' models and hands, float32 [B, H, M].
+          decks: the decks of players 0 and 1, uint8 [B, 2, 8], for one who sees the hidden cards:
+            the species, the next card first, and 255 beyond the end. None draws the hidden cards.
         """
         size = len(observations)
         self._stage = IDLE
@@ -138,6 +147,10 @@ cdef class Simulator:
             raise ValueError("first_worlds and num_worlds must not be negative")
         (self._observations, self._candidates, self._seeds, self._first_worlds, self._num_worlds,
          self._beliefs, self._shares) = arrays
+        self._decks_known = decks is not None
+        if self._decks_known:
+            self._decks = checked_array("decks", decks, np.uint8, (size, 2, DECK_SIZE))
+            _check_decks(arrays[0], np.asarray(self._decks))
         cdef Py_ssize_t simulations = 0
         cdef Py_ssize_t b
         for b in range(self._candidates.shape[0]):
@@ -245,6 +258,44 @@ cdef class Simulator:
                         simulation += 1
         return totals
 
+    def simulations(self):
+        """What each simulation has come to; by position, then world, then candidate.
+
+        `S` denotes the number of simulations.
+
+        Returns:
+          places: int32 [S], the index in `rows` of the mover's next decision; -1 if the result is
+            final. They belong to the rows that `reply` wrote.
+          replies: uint8 [S], the opponent's reply to the mover's last action; 255 if none.
+          outcomes, margins: int8 [S], the final result for the mover, a draw 0; 0 if not final.
+        """
+        self._require(MOVERS_TURN)
+        cdef Py_ssize_t size = self._end - self._simulations
+        places = np.full(size, -1, np.int32)
+        replies = np.empty(size, np.uint8)
+        outcomes = np.zeros(size, np.int8)
+        margins = np.zeros(size, np.int8)
+        cdef int32_t[::1] place = places
+        cdef uint8_t[::1] reply = replies
+        cdef int8_t[::1] outcome = outcomes
+        cdef int8_t[::1] margin = margins
+        cdef const Simulation* simulation = self._simulations
+        cdef Objective objective
+        cdef Py_ssize_t i
+        with nogil:
+            for i in range(size):
+                reply[i] = simulation.reply
+                if simulation.is_final:
+                    objective = objective_of(
+                        &self._observations[simulation.position, 0], simulation.viewer, &self._worth
+                    )
+                    outcome[i] = final_outcome(&simulation.game, &objective)
+                    margin[i] = final_margin(&simulation.game, &objective)
+                else:
+                    place[i] = simulation.place
+                simulation += 1
+        return places, replies, outcomes, margins
+
     def _require(self, int stage):
         if self._stage != stage:
             raise ValueError("begin, opponent_rows, reply, advance and sums come in this order")
@@ -273,20 +324,36 @@ cdef class Simulator:
             viewer = viewer_of(row)
             if list_holdings(row, &self._beliefs[b, 0, 0], self._holdings) == 0:
                 return b
+            if self._decks_known and keep_hand(self._holdings, self._known_hand(b)) == 0:
+                return b
             for w in range(self._first_worlds[b], self._first_worlds[b] + self._num_worlds[b]):
                 model = make_world(&world, row, self._holdings, self._seeds[b], w)
+                if self._decks_known:
+                    order_decks(&world, &self._decks[b, 0, 0])
                 actions = self._candidates[b]
                 while actions:
                     simulation.game = world
                     simulation.position = b
                     simulation.viewer = viewer
                     simulation.model = model
+                    simulation.reply = NO_REPLY
                     play(&simulation.game, trailing_zeros(actions))
                     self._settle(simulation)
                     actions &= actions - 1
                     simulation += 1
         self._end = simulation
         return self._candidates.shape[0]
+
+    cdef unsigned int _known_hand(self, Py_ssize_t b) noexcept nogil:
+        """The unseen cards of a position that are not in the opponent's deck."""
+        cdef const uint8_t* row = &self._observations[b, 0]
+        cdef unsigned int hand = set_at(row, UNSEEN_BYTE)
+        cdef int i, species
+        for i in range(DECK_SIZE):
+            species = self._decks[b, 1 - viewer_of(row), i]
+            if species < NUM_SPECIES:
+                hand &= ~(1 << species)
+        return hand
 
     cdef void _reply(self, const float* policies) noexcept nogil:
         cdef Simulation* simulation = self._simulations
@@ -306,6 +373,7 @@ cdef class Simulator:
     cdef void _advance(self, const uint8_t[::1] actions) noexcept nogil:
         cdef Simulation* simulation = self._simulations
         while simulation < self._end:
+            simulation.reply = NO_REPLY
             if not simulation.is_final:
                 play(&simulation.game, actions[simulation.place])
                 self._settle(simulation)
@@ -350,6 +418,23 @@ cdef class Simulator:
             if memcmp(&self._rows[place, 0], row, OBSERVATION_SIZE) == 0:
                 return place
             slot = (slot + 1) & (slots - 1)
+
+
+def _check_decks(rows, decks):
+    """Refuses decks, uint8 [B, 2, 8], that do not fit the rows, uint8 [B, 19], of movers."""
+    bits = np.where(decks < NUM_SPECIES, 1 << np.minimum(decks, NUM_SPECIES).astype(int), 0)
+    sets = np.bitwise_or.reduce(bits, axis=2)
+    sizes = (decks < NUM_SPECIES).sum(axis=2)
+    for b, row in enumerate(rows):
+        mover = row[TURN_BYTE] & 1
+        own, unseen = (int.from_bytes(bytes(row[at : at + 2]), "little")
+                       for at in (DECK_BYTE, UNSEEN_BYTE))
+        of_other = int(sets[b, 1 - mover])
+        held = unseen.bit_count() - int(sizes[b, 1 - mover])
+        if (sets[b, mover] != own or of_other & ~unseen or own.bit_count() != sizes[b, mover]
+                or of_other.bit_count() != sizes[b, 1 - mover]
+                or held != min(unseen.bit_count(), HAND_SIZE)):
+            raise ValueError(f"the decks of position {b} do not fit its row")
 
 
 cdef Py_ssize_t table_size_for(Py_ssize_t rows) noexcept nogil:

@@ -16,6 +16,9 @@ ctypedef struct Holdings:       # what the opponent may be: its models and hands
 cdef int list_holdings(const uint8_t* row, const float* posterior,
                        Holdings* holdings) noexcept nogil
 
+# Keeps the holdings of one hand alone. Returns their number.
+cdef int keep_hand(Holdings* holdings, unsigned int hand) noexcept nogil
+
 # Writes world number `index` of a decision row and returns the opponent's model. The model and the
 # hand are drawn by their weights, the order of both decks uniformly from what is left, and `g.rng`
 # is the world's own stream. The world depends on (row, holdings, seed, index) alone. The mover's
@@ -23,3 +26,7 @@ cdef int list_holdings(const uint8_t* row, const float* posterior,
 # its probability says. There must be a holding.
 cdef int make_world(Game* g, const uint8_t* row, const Holdings* holdings, uint64_t seed,
                     uint64_t index) noexcept nogil
+
+# Puts the cards of a world's decks in the order given: the species of players 0 and 1, DECK_SIZE
+# each, the next card first; what lies beyond their ends is above every species.
+cdef void order_decks(Game* g, const uint8_t* decks) noexcept nogil

@@ -14,7 +14,7 @@ from bb_sim.rules.afterstates cimport game_from_row, viewer_of
 from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport state_from_game
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, NUM_SPECIES, OWNER_SHIFT, next_random, random_below,
+    ALL_SPECIES, DECK_SIZE, NUM_SPECIES, OWNER_SHIFT, next_random, random_below,
 )
 from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE, UNSEEN_BYTE, set_at
 
@@ -68,6 +68,25 @@ cdef int list_holdings(const uint8_t* row, const float* posterior,
     return number
 
 
+cdef int keep_hand(Holdings* holdings, unsigned int hand) noexcept nogil:
+    cdef double total = 0.0
+    cdef double before = 0.0
+    cdef double weight
+    cdef int number = 0
+    cdef int i
+    for i in range(holdings.number):
+        weight = holdings.cumulative[i] - before
+        before = holdings.cumulative[i]
+        if holdings.hands[i] == hand:
+            total += weight
+            holdings.models[number] = holdings.models[i]
+            holdings.hands[number] = hand
+            holdings.cumulative[number] = total
+            number += 1
+    holdings.number = number
+    return number
+
+
 cdef int holding_at(const Holdings* holdings, double place) noexcept nogil:
     """The first holding whose cumulative weight is above `place`, or the last one."""
     cdef int low = 0
@@ -108,6 +127,17 @@ cdef int make_world(Game* g, const uint8_t* row, const Holdings* holdings, uint6
     g.hand[other] = holdings.hands[holding]
     g.deck_left[other] = shuffled(g.deck_set[other], &g.rng, g.deck[other])
     return holdings.models[holding]
+
+
+cdef void order_decks(Game* g, const uint8_t* decks) noexcept nogil:
+    cdef int player, i, species
+    for player in range(2):
+        g.deck_left[player] = 0
+        for i in range(DECK_SIZE - 1, -1, -1):
+            species = decks[player * DECK_SIZE + i]
+            if species < NUM_SPECIES:
+                g.deck[player][g.deck_left[player]] = species
+                g.deck_left[player] += 1
 
 
 cdef inline uint8_t nth_species(uint16_t species, int n) noexcept nogil:

@@ -2,6 +2,7 @@
 
 import pytest
 
+import eval.analyse
 import eval.pictures.__main__
 import eval.report.__main__
 import eval.tournament
@@ -24,6 +25,9 @@ COMMANDS = {
     ),
     "eval.pictures --out": lambda path: eval.pictures.__main__.main([f"--out={path}"]),
     "eval.report --out": lambda path: eval.report.__main__.main(["nobody", f"--out={path}"]),
+    "eval.analyse --review": lambda path: eval.analyse.main(
+        ["--checkpoint=nobody", f"--review={path}"]
+    ),
     "train.main --config": lambda path: train.main.main([f"--config={path}"]),
     "train.jobs start --config": lambda path: train.jobs.__main__.main(
         ["start", f"--config={path}"]
@@ -44,7 +48,13 @@ def test_results_go_to_the_home_folder(home):
 
 
 @pytest.mark.parametrize(
-    "command", ["train.main --config", "train.jobs start --config", "train.checkpoints show"]
+    "command",
+    [
+        "eval.analyse --review",
+        "train.main --config",
+        "train.jobs start --config",
+        "train.checkpoints show",
+    ],
 )
 def test_what_is_missing_there_is_named(home, capsys, command):
     assert COMMANDS[command]("~/missing.policy") == 2

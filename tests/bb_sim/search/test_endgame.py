@@ -27,7 +27,13 @@ from bb_sim import (
 from bb_sim.opponents.models import opponent_action_probabilities
 from bb_sim.opponents.posterior import hand_probabilities, uniform_posterior, update_posterior
 from bb_sim.rules.observation import POINTS_BYTE, POINTS_ZERO
-from bb_sim.search.endgame import MODELS, are_endgames, endgame_values
+from bb_sim.search.endgame import (
+    MODELS,
+    action_prospects,
+    are_endgames,
+    endgame_values,
+    position_prospects,
+)
 from tests.bb_sim.rows import DECK, HAND, QUEUE
 from tests.reference import endgame as reference
 from tests.reference import id_of, rules, to_state
@@ -205,6 +211,49 @@ def test_a_hidden_card_is_averaged_over(believed):
 
 def endgame_rows(number: int, seed: int = 3) -> np.ndarray:
     return np.stack([observe(to_state(place)) for place in positions_at(16, number, seed)])
+
+
+@pytest.mark.parametrize("scoring", ["points", "animals"])
+@pytest.mark.parametrize("draw_reward", [-1.0, 0.25])
+def test_prospects_are_the_parts_of_the_values(scoring, draw_reward):
+    random = np.random.default_rng(3)
+    positions = [p for turn in (14, 17, 18, 20, 22) for p in positions_at(turn, 6, seed=turn)]
+    rows = np.stack([observe(to_state(position)) for position in positions])
+    shares = random.random((len(rows), len(MODELS))) * (random.random((len(rows), 11)) < 0.5)
+    shares[:, 1] += 0.1
+    posterior = uniform_posterior(rows, shares)
+    posterior *= random.random(posterior.shape[:2]).astype(np.float32)[:, :, None]
+    values = endgame_values(rows, posterior, 0.02, scoring, draw_reward)
+    prospects = action_prospects(rows, posterior, 0.02, scoring, draw_reward)
+    legal = np.isfinite(values)
+    value, win, draw, _ = prospects[legal].T
+    np.testing.assert_allclose(value, values[legal], atol=1e-9)
+    assert_parts_add_up(prospects[legal], draw_reward)
+    assert ((win >= 0) & (draw >= 0) & (win + draw <= 1 + 1e-9)).all()
+    assert np.isneginf(prospects[~legal]).all() and 0 < win.mean() < 1
+    known = rows[6:], posterior[6:].sum(axis=1, dtype=np.float64)
+    found = position_prospects(*known, 0.02, scoring, draw_reward)
+    np.testing.assert_allclose(found[:, 0], values[6:].max(axis=1), atol=1e-9)
+    assert_parts_add_up(found, draw_reward)
+
+
+def assert_parts_add_up(prospects: np.ndarray, draw_reward: float) -> None:
+    value, win, draw, margin = prospects.T
+    expected = 2 * win - 1 + (1 + draw_reward) * draw + 0.02 * margin
+    np.testing.assert_allclose(value, expected, atol=1e-9)
+
+
+def test_prospects_of_positions_that_hide_a_card_are_refused():
+    rows = np.stack([observe(to_state(position)) for position in positions_at(14, 1, seed=1)])
+    shares = np.ones((1, len(MODELS)))
+    with pytest.raises(ValueError, match="a card is hidden in row 0"):
+        position_prospects(rows, shares, 0.02)
+    with pytest.raises(ValueError, match="shares must be finite weights"):
+        position_prospects(rows, 0 * shares, 0.02)
+    with pytest.raises(ValueError, match="shares must be a float64 array"):
+        position_prospects(rows, shares[:, 1:], 0.02)
+    with pytest.raises(ValueError, match="a row is no endgame"):
+        position_prospects(observe(new_game(1))[None], shares, 0.02)
 
 
 def test_nothing_is_worse_for_the_viewer_than_the_best_reply():

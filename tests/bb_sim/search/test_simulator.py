@@ -207,6 +207,76 @@ def test_decisions_go_on_in_the_same_worlds():
         world = step(world, ACTIONS[chosen])
 
 
+def decks_of(state) -> np.ndarray:
+    decks = np.full((1, 2, 8), 255, np.uint8)
+    for player, deck in enumerate(state.decks):
+        decks[0, player, : len(deck)] = [SPECIES.index(card.species) for card in deck]
+    return decks
+
+
+@pytest.mark.parametrize("opponent", ["heuristic", "online", "distilled_outcome"])
+def test_with_known_decks_the_game_itself_goes_on(opponent):
+    simulator = Simulator(60, "points", WEIGHT, DRAW)
+    kinds: Counter[str] = Counter()
+    for number, state in enumerate(states_of_random_games(8, first=90)):
+        row, viewer, legal = observe(state), state.to_move, ids(state)
+        arrays = seeds(number), integers(3), integers(2), belief(row[None], **{opponent: 1.0})
+        simulator.begin(row[None], mask(*legal), *arrays, decks_of(state))
+        simulator.reply()
+        places, replies, outcomes, margins = simulator.simulations()
+        assert len(places) == 2 * len(legal)
+        for i, action in enumerate(legal * 2):
+            later = step(state, ACTIONS[action])
+            if not is_decided(later):
+                best = [action_id(reply) for reply in best_actions(later, opponent)]
+                assert replies[i] in best
+                later = step(later, ACTIONS[replies[i]])
+            else:
+                assert replies[i] == 255
+            if is_decided(later):
+                own = scores(later)
+                margin = own[viewer] - own[1 - viewer]
+                assert (places[i], outcomes[i], margins[i]) == (-1, np.sign(margin), margin)
+                kinds["final"] += 1
+            else:
+                assert (simulator.rows[places[i]] == observe(later, viewer)).all()
+                assert (outcomes[i], margins[i]) == (0, 0)
+                kinds["open"] += 1
+    assert min(kinds.values()) > 50
+
+
+def test_replies_are_those_to_the_last_action():
+    row, legal = observe(new_game(12)), ids(new_game(12))
+    simulator = Simulator(200)
+    arrays = seeds(5), integers(0), integers(10), belief(row[None], heuristic=1.0)
+    simulator.begin(row[None], mask(*legal), *arrays)
+    for _ in range(11):
+        count = simulator.reply()
+        places, replies, _, _ = simulator.simulations()
+        assert ((replies < 33) | (places < 0)).all()
+        last = places
+        own = legal_mask_of(simulator.rows[:count]).argmax(axis=1).astype(np.uint8)
+        simulator.advance(own)
+    simulator.reply()
+    places, replies, _, _ = simulator.simulations()
+    # What was over before has no more replies.
+    assert (replies[last < 0] == 255).all() and (places == -1).all()
+
+
+def test_decks_that_do_not_fit_are_refused():
+    state = new_game(3)
+    arrays = observe(state)[None], mask(ids(state)[0]), seeds(0), integers(0), integers(1)
+    good, shares = decks_of(state), belief(arrays[0], random=1.0)
+    swapped, doubled, short = good[:, ::-1].copy(), good.copy(), good.copy()
+    doubled[0, 1, 0] = doubled[0, 1, 1]
+    short[0, 1, 7] = 255
+    for decks in (swapped, doubled, short):
+        with pytest.raises(ValueError, match="the decks of position 0 do not fit its row"):
+            Simulator(10).begin(*arrays, shares, decks)
+    with pytest.raises(ValueError, match="decks must be a uint8 array"):
+        Simulator(10).begin(*arrays, shares, good[0])
+
+
 def test_what_does_not_fit_is_refused():
     state = new_game(0)
     row, legal = observe(state)[None], ids(state)

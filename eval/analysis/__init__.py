@@ -1,0 +1,1 @@
+"""Analysis of positions and games: the engine, its protocol, the notation and the review."""
