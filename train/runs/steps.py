@@ -69,7 +69,7 @@ class TrainingSteps:
             if keep is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 _remove_empty_steps(self._folder)
-            _refuse_devices(self._folder)
+            _check_files(self._folder)
             self._empty = empty_steps(self._folder)
             if options.best_fn is not None:
                 _drop_damaged_win_rates(folder)
@@ -241,14 +241,21 @@ def _drop_damaged_win_rates(folder: Path) -> None:
             shutil.rmtree(item, ignore_errors=True)
 
 
-def _refuse_devices(folder: Path) -> None:
-    """Raises CheckpointError where a step holds a pipe or a device, which orbax would wait for."""
+def _check_files(folder: Path) -> None:
+    """Raises CheckpointError where a step holds a file that orbax must not open.
+
+    It would wait for a pipe or a device, and abort the process at a file beyond all memory.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for step in step_folders(folder).values():
         for parent, _, names in os.walk(step):
             for path in (Path(parent, name) for name in names):
                 with named_errors(path, "read", CheckpointError):
-                    if not stat.S_ISREG(path.stat().st_mode):
+                    found = path.stat()
+                    if not stat.S_ISREG(found.st_mode):
                         raise OSError("it is no regular file")
+                    if found.st_size > memory:
+                        raise OSError("it does not fit into memory")
 
 
 def _remove_empty_steps(folder: Path) -> None:

@@ -107,6 +107,13 @@ def test_a_pipe_in_a_step_is_never_waited_for(steps, name, keep):
         TrainingSteps(steps, keep=keep)
 
 
+def test_a_file_in_a_step_that_no_memory_holds(steps):
+    for path in (steps / "3" / "arrays").glob("manifest.*"):
+        os.truncate(path, 2**43)
+    with pytest.raises(CheckpointError, match=r"arrays/manifest.*: it does not fit into memory$"):
+        TrainingSteps(steps, keep=None)
+
+
 @pytest.mark.parametrize("inside", [(), (".DS_Store",)], ids=["empty", "a file manager's file"])
 @pytest.mark.parametrize("step", [3, 7])
 def test_an_empty_step_is_none(steps, step, inside):
