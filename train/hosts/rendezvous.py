@@ -30,6 +30,10 @@ _GAVE_UP = (
     "the hosts do not find each other: JAX's runtime gave up; another process may have the same "
     "--process-id, or host 0 has ended"
 )
+_ENDED = (
+    "JAX's runtime ended this host, as its last lines say; another process may have come with the "
+    "same --process-id"
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def connect_hosts(options: ClusterOptions, stop: StopSignals) -> Hosts:
     if count == 1:
         return Hosts()
     hosts = ConnectedHosts(index, count, connections, stop, options.patience)
-    _speak_before_abort(lambda: hosts.why_lost(2.0))
+    _speak_before_abort(lambda: hosts.why_lost(2.0) or _ENDED)
     return hosts
 
 
@@ -231,21 +235,19 @@ _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
 _handlers: list[Callable[[int], None]] = []
 
 
-def _speak_before_abort(why: Callable[[], str | None]) -> None:
+def _speak_before_abort(why: Callable[[], str]) -> None:
     """Turns an abort by JAX's runtime into a sentence and an exit code.
 
     The runtime aborts the process from its own thread as soon as the connection to the coordination
     service breaks, or where the service does not take it, and offers no other way out.
 
     Args:
-      why: gives the sentence; None where the abort has another cause, and is left alone.
+      why: gives the sentence.
     """
 
     def on_abort(number: int) -> None:
-        reason = why()
-        if reason is not None:
-            os.write(2, f"error: {reason}\n".encode())
-            os._exit(2)
+        os.write(2, f"error: {why()}\n".encode())
+        os._exit(2)
 
     handler = _HANDLER(on_abort)
     _handlers.append(handler)  # kept for as long as the process lives
