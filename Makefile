@@ -2,6 +2,7 @@
 # missing first: see scripts/setup_env.sh.
 
 CONFIG ?= configs/quickstart.yaml
+CHECKPOINT ?= champion
 ARGS ?=
 TEST_WORKERS ?= 2
 BENCHMARKS := benchmarks.simulator benchmarks.search benchmarks.trainer
@@ -20,21 +21,25 @@ PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=lo
 files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $(filter $2,$(entry)))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint format bench sanitize attack wheel clean
+.PHONY: help train play test test-all test-browser lint format bench sanitize attack wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo
-	@echo "Variables: CONFIG (the run's YAML file), ARGS (passed on to the trainer or to pytest),"
+	@echo "Variables: CONFIG (the run's YAML file), CHECKPOINT (RUN or RUN@STEP to play against),"
+	@echo "  ARGS (passed on to the command or to pytest),"
 	@echo "  TEST_WORKERS (processes for the tests); for a new .venv: PYTHON (3.11 or newer) and"
 	@echo "  ACCELERATOR (auto, cpu, cuda12, cuda13)."
 
 train: $(SIMULATOR) ## train with CONFIG=configs/quickstart.yaml, or go on where that run stopped
 	@exec $(PYTHON_IN_VENV) -m train.main --config "$(CONFIG)" $(ARGS)
 
-test test-all: export JAX_PLATFORMS := $(JAX_PLATFORMS)
+play: $(SIMULATOR) ## play and analyse in the browser, against CHECKPOINT=champion
+	@exec $(PYTHON_IN_VENV) -m eval.web --checkpoint "$(CHECKPOINT)" $(ARGS)
+
+test test-all test-browser: export JAX_PLATFORMS := $(JAX_PLATFORMS)
 # Several test processes share a GPU.
-test test-all: export XLA_PYTHON_CLIENT_PREALLOCATE := false
+test test-all test-browser: export XLA_PYTHON_CLIENT_PREALLOCATE := false
 
 # `make test` compiles quickly, without optimizing (tests/compiling.py).
 test-all: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=3
@@ -44,6 +49,10 @@ test: $(SIMULATOR) ## run the fast tests
 
 test-all: $(SIMULATOR) ## run all tests, the slow ones too
 	@$(PYTEST) -m "" --timeout=1800 $(ARGS)
+
+# They are slow tests, and so a part of test-all. Without Chromium they say so and are skipped.
+test-browser: $(SIMULATOR) ## test the page in a headless Chromium, where one is installed
+	@$(PYTEST) -m "" -rs --timeout=1800 tests/eval/web/browser $(ARGS)
 
 lint: $(ENVIRONMENT) ## check format, style and types
 	@$(PYTHON_IN_VENV) -m ruff format --check .

@@ -17,6 +17,7 @@ _PLAY = ("flax", "jax", "pydantic", "rich", "scipy", "yaml")
 #: The modules of other projects that an extra brings, by extra.
 MODULES = {
     "play": _PLAY,
+    "browser": (*_PLAY, "starlette", "uvicorn", "websockets"),
     "train": (*_PLAY, "jinja2", "matplotlib", "optax", "orbax", "tensorboardX"),
 }
 # Everything else that needs an extra needs `play`.
@@ -33,6 +34,8 @@ def extra_of(module: str) -> str:
     Args:
       module: its dotted name; it belongs to another room than `bb_sim`, which needs none.
     """
+    if f"{module}.".startswith("eval.web."):
+        return "browser"
     needs_train = any(f"{module}.".startswith(f"{name}.") for name in _NEED_TRAIN)
     return "train" if needs_train else "play"
 

@@ -54,6 +54,7 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "statistics": ("runs", "matches"),
         "analysis": ("runs", "matches", "statistics"),
         "report": ("runs", "matches", "statistics"),
+        "web": ("pictures", "runs", "matches", "statistics", "analysis"),
     },
     "train": {
         "interrupt": (),
