@@ -53,8 +53,8 @@ LEVELS = (
     Level("casual", "iter0_to_600", 1.0, None, 487, 32),
     Level("club", "iter0_to_600", None, None, 505, 32),
     Level("strong", "champion", 2.0, None, 746, 41),
-    Level("expert", "champion", None, None, 1090, 64),
-    Level("master", "champion", None, 0, 1094, 64),
+    Level("expert", "champion", 1.0, None, 951, 45),
+    Level("master", "champion", None, None, 1090, 64),
     Level("champion", "champion", None, 200, 1250, 77),
 )
 """From the weakest to the strongest."""
