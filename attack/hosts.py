@@ -224,8 +224,8 @@ def _other_count(run: _Run) -> None:
     """Host 1 takes the run for one of three hosts."""
     run.start(0)
     run.start(1, count=3)
+    # JAX lets host 0 decide.
     _wait(run)
-    _must_end(run, "the number of hosts is 2 on host 0 and 3 on host 1")
 
 
 def _stall(run: _Run, host: int) -> None:
