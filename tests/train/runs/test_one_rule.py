@@ -1,5 +1,6 @@
 """Every command and key that takes RUN resolves it by the same rule."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def key(name, *others):
     return look_up
 
 
+# No export overwrites another.
+UNUSED = (f"{number}.onnx" for number in itertools.count())
 COMMANDS = {
     "eval.main": lambda run: eval.main.main(
         ["--checkpoint", run, "--opponents", "random", *MATCH],
@@ -49,7 +52,7 @@ COMMANDS = {
     "train.jobs stop": lambda run: train.jobs.__main__.main(["stop", run]),
     "train.jobs resume": lambda run: train.jobs.__main__.main(["resume", run]),
     "train.checkpoints pack": lambda run: train.checkpoints.main(["pack", run, "state.policy"]),
-    "train.checkpoints export": lambda run: train.checkpoints.main(["export", run, "it.onnx"]),
+    "train.checkpoints export": lambda run: train.checkpoints.main(["export", run, next(UNUSED)]),
     "resume_from": key("resume_from"),
     "fixed_opponents": lambda run: key("fixed_opponents")(f"[{run}]"),
     "expert_config.teacher": key("expert_config.teacher", "algorithm=expert_iteration"),
