@@ -13,6 +13,10 @@ JAX_PLATFORMS ?= cpu
 PYTHON_IN_VENV := .venv/bin/python
 ENVIRONMENT := .venv/.installed
 SIMULATOR := build/.simulator
+# Beside .venv, whose packages it uses: what compiles for GPUs that are not there.
+GPU_PYTHON := .venv-gpu/bin/python
+GPU_CONFIGS ?= quickstart champion iter600_to_1000
+GPU_TARGET ?= h100,1,8
 # The order of files is that of tests/conftest.py.
 PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=loadfile \
 	--no-loadscope-reorder
@@ -21,7 +25,7 @@ PYTEST = $(PYTHON_IN_VENV) -m pytest -q --numprocesses=$(TEST_WORKERS) --dist=lo
 files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $(filter $2,$(entry)))
 
 .DEFAULT_GOAL := help
-.PHONY: help train play test test-all test-browser lint format bench sanitize attack wheel clean
+.PHONY: help train play test test-all test-browser test-gpu-compile lint format bench sanitize attack wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -53,6 +57,11 @@ test-all: $(SIMULATOR) ## run all tests, the slow ones too
 # They are slow tests, and so a part of test-all. Without Chromium they say so and are skipped.
 test-browser: $(SIMULATOR) ## test the page in a headless Chromium, where one is installed
 	@$(PYTEST) -m "" -rs --timeout=1800 tests/eval/web/browser $(ARGS)
+
+test-gpu-compile: $(SIMULATOR) .venv-gpu/.installed ## compile for GPUs on a machine without one
+	@TF_CPP_MIN_LOG_LEVEL=2 $(GPU_PYTHON) -m pytest -q -m "" tests/test_gpu_compile.py $(ARGS)
+	@set -e; for config in $(GPU_CONFIGS); do TF_CPP_MIN_LOG_LEVEL=2 $(GPU_PYTHON) \
+		-m benchmarks.gpu --config configs/$$config.yaml --compile-only $(GPU_TARGET); done
 
 lint: $(ENVIRONMENT) ## check format, style and types
 	@$(PYTHON_IN_VENV) -m ruff format --check .
@@ -86,6 +95,10 @@ $(PYTHON_IN_VENV):
 
 $(ENVIRONMENT): pyproject.toml scripts/setup_env.sh $(PYTHON_IN_VENV)
 	@PYTHON="$(PYTHON)" ACCELERATOR="$(ACCELERATOR)" $(SHELL) scripts/setup_env.sh install
+	@touch $@
+
+.venv-gpu/.installed: $(ENVIRONMENT) scripts/setup_gpu_compile.sh
+	@$(SHELL) scripts/setup_gpu_compile.sh
 	@touch $@
 
 $(SIMULATOR): setup.py $(call files_below,bb_sim,%.pyx %.pxd) $(ENVIRONMENT)

@@ -4,6 +4,8 @@ It prints four tables for a configuration (by default that of the large network)
 bfloat16: whole iterations of the trainer and the parts of their time, inference by batch size, the
 update alone against the device's peak, and the memory of the compiled update. It also runs on a
 CPU, with `--games 64 --rows 256,1024`; figures that only a GPU has are then "n/a".
+
+`--compile-only CARD,DEVICES` compiles for GPUs that are not there; see `benchmarks.gpu_compile`.
 """
 
 from __future__ import annotations
@@ -22,17 +24,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bb_jax.errors import EvaluationError
 from bb_sim.rules.engine import NUM_PLIES
-from bb_sim.rules.observation import OBSERVATION_SIZE, legal_mask_of
 from benchmarks.model_flops import forward_flops, peak_tflops, update_flops
 from benchmarks.trainer import WARM_UP, Case, measure
-from eval.command_line import path_argument
+from eval.command_line import path_argument, run_command
+from eval.console import complain
+from eval.heartbeat import Heartbeat
 from train.config import Config, ConfigError, load_config
 
 PARTS = ("trainer", "inference", "update", "memory")
@@ -104,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", default=",".join(PARTS), metavar="PARTS", help="(default: %(default)s)"
     )
+    parser.add_argument(
+        "--compile-only", metavar="CARD,N", help="compile for N such GPUs, such as h100,1,8"
+    )
+    parser.add_argument(
+        "--programs", default="", metavar="LIST", help="what to compile (default: everything)"
+    )
     return parser
 
 
@@ -119,6 +128,8 @@ def _overrides(options: argparse.Namespace, dtype: str) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the parts and prints their tables; returns the exit code."""
     options = _parser().parse_args(arguments)
+    if options.compile_only is not None:
+        return run_command(lambda: _compile_only(options))
     parts, dtypes = options.only.split(","), options.dtypes.split(",")
     for name, valid in [*((part, PARTS) for part in parts), *((dtype, DTYPES) for dtype in dtypes)]:
         if name not in valid:
@@ -150,6 +161,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if part in makers:
                 console.print(makers[part]())
     return 0
+
+
+def _compile_only(options: argparse.Namespace) -> int:
+    """Compiles for devices that are not there; 1 where something is not as it is meant."""
+    import jax
+
+    from benchmarks.gpu_compile import add_row, compile_all, empty_table, parse_target
+    from benchmarks.programs import PROGRAMS
+
+    only = [name for name in options.programs.split(",") if name]
+    if unknown := set(only) - set(PROGRAMS):
+        raise EvaluationError(f"there is no program {unknown.pop()!r}, but {', '.join(PROGRAMS)}")
+    try:
+        target = parse_target(options.compile_only)
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
+    config = load_config(options.config, options.set)
+    # Of CUDA only the compiler is needed. Without this JAX would look for its libraries.
+    jax.config.update("jax_platforms", "cpu")
+    console, table, faults = Console(width=170), empty_table(target.card), []
+    with Heartbeat(console.print) as heartbeat, heartbeat.phase("compiling"):
+        for figures in compile_all(config, target, only):
+            add_row(table, figures)
+            name = f"{figures.program} on {figures.devices}"
+            console.print(f"{name}: compiled in {figures.seconds:.0f} s")
+            faults += [f"{name}: {fault}" for fault in figures.faults]
+    console.print(table)
+    for fault in faults:
+        complain(fault)
+    return 1 if faults else 0
 
 
 def _environment(device_kind: str) -> str:
@@ -217,22 +258,10 @@ def _timed(call: Callable[[], object], seconds: float = 2.0) -> float:
     return float(np.median(durations))
 
 
-def _random_rows(count: int) -> np.ndarray:
-    """Observations uint8 [count, 19] from random games."""
-    from bb_sim import GameBatch
-
-    batch = GameBatch(-(-count // NUM_PLIES))
-    batch.reset(np.arange(batch.num_games, dtype=np.uint64))
-    rows = []
-    while not batch.terminal.all():
-        rows.append(batch.observations().copy())
-        batch.step_random()
-    return np.concatenate(rows)[:count]
-
-
 def _inference_table(configs: dict[str, Config], devices: Sequence[Any], sizes: list[int]) -> Table:
     from bb_jax import build_network, init_params, make_policy_step
     from bb_jax.placement import replicate
+    from benchmarks.programs import random_rows
 
     table = Table(box=None, title="Inference: uploading rows, choosing, fetching actions")
     for header in ("activations", "rows", "milliseconds", "positions/s", "of peak"):
@@ -243,8 +272,7 @@ def _inference_table(configs: dict[str, Config], devices: Sequence[Any], sizes: 
         params = replicate(init_params(network, 0), devices)
         key = np.zeros(2, np.uint32)
         for size in sizes:
-            rows = np.resize(_random_rows(min(size, 4096)), (size, OBSERVATION_SIZE))
-            act = functools.partial(step, params, rows, key, 1.0, NUM_PLIES)
+            act = functools.partial(step, params, random_rows(size), key, 1.0, NUM_PLIES)
             seconds = _timed(functools.partial(_fetched, act))
             flops = size * forward_flops(config.network_config) / seconds
             table.add_row(
@@ -266,37 +294,15 @@ def _of_peak(flops: float, device: Any, dtype: str) -> str:
     return "n/a" if peak is None else f"{100 * flops / (peak * 1e12):.1f} %"
 
 
-def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
-    """The update, its state, trajectories of a usual number, and its compiled function."""
-    import jax
-
-    from bb_jax import Trajectories, build_network, init_state, make_update
-
-    captured = []
-    original = jax.pmap
-
-    def capturing(function: Any, *arguments: Any, **options: Any) -> Any:
-        compiled = original(function, *arguments, **options)
-        if getattr(function, "__name__", "") == "update_on_device":
-            captured.append(compiled)
-        return compiled
+def _update_parts(config: Config, devices: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """The update with all its epochs, its state, and trajectories of a usual number."""
+    from bb_jax import build_network, init_state, make_update
+    from benchmarks.programs import usual_trajectories
 
     network = build_network(config.network_config, config.scoring)
     ppo = config.ppo_config.replace(target_kl=None)
-    with mock.patch.object(jax, "pmap", capturing):
-        update = make_update(network, ppo, config.max_trajectories, devices)
-    count, steps = int(1.5 * config.games_per_iteration), 12
-    count = min(count, config.max_trajectories)
-    rows = np.resize(_random_rows(min(count * steps, 100_000)), (count, steps, OBSERVATION_SIZE))
-    legal = legal_mask_of(rows)
-    trajectories = Trajectories(
-        observations=rows,
-        actions=legal.argmax(-1).astype(np.uint8),
-        log_probs=-np.log(np.maximum(legal.sum(-1), 1)).astype(np.float32),
-        lengths=np.full(count, _POSITIONS_A_TRAJECTORY, np.int32),
-        rewards=np.ones((count, 2), np.float32),
-    )
-    return update, init_state(network, 0), trajectories, captured[0]
+    update = make_update(network, ppo, config.max_trajectories, devices)
+    return update, init_state(network, 0), usual_trajectories(config)
 
 
 def _one_update(update: Any, box: list[Any], trajectories: Any) -> None:
@@ -316,7 +322,7 @@ def _update_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
     for header in headers:
         table.add_column(header, justify="left" if header == "activations" else "right")
     for dtype, config in configs.items():
-        update, state, trajectories, _ = _update_parts(config, devices)
+        update, state, trajectories = _update_parts(config, devices)
         seconds = _timed(functools.partial(_one_update, update, [state], trajectories), 4.0)
         positions = int(trajectories.lengths.sum())
         each = update_flops(config.network_config, config.ppo_config)
@@ -332,28 +338,14 @@ def _update_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
 
 
 def _memory_table(configs: dict[str, Config], devices: Sequence[Any]) -> Table:
-    import jax
-
-    from bb_jax import Hyper
-    from bb_jax.ppo.trajectories import pad_trajectories
+    from benchmarks.programs import programs
 
     table = Table(box=None, title="Memory of the compiled update on each device, MiB")
     for header in ("activations", "arguments", "results", "shared", "temporary", "in all"):
         table.add_column(header, justify="left" if header == "activations" else "right")
     for dtype, config in configs.items():
-        _, state, trajectories, compiled = _update_parts(config, devices)
-        parts = pad_trajectories(
-            trajectories,
-            config.max_trajectories,
-            len(devices),
-            afterstates=config.network_config.afterstates,
-        )
-        scalars = Hyper(*(np.float32(0),) * 3, np.int32(0))
-        arguments = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype),
-            (state, parts, scalars, np.zeros(2, np.uint32)),
-        )
-        memory = compiled.lower(*arguments).compile().memory_analysis()
+        (update,) = programs(config, devices, devices[0].platform, ("PPO update",)).values()
+        memory = update.compile().memory_analysis()
         if memory is None:
             table.add_row(dtype, *["n/a"] * 5)
             continue

@@ -17,6 +17,7 @@ from bb_jax import features
 from bb_jax.config import ExpertConfig
 from bb_jax.learning.optimizer import make_optimizer
 from bb_jax.learning.state import Hyper, LearnerState, Metrics, take_step
+from bb_jax.learning.vectors import Carried
 from bb_jax.networks import distributions
 from bb_jax.networks.afterstates import Afterstates, expand_parts, first_and_rank
 from bb_jax.networks.network import Network, Params, evaluate, objective, values_or_results
@@ -176,11 +177,19 @@ class _DeviceUpdate:
     def update_on_device(
         self, state: LearnerState, batches: _Batch, steps: jax.Array, hyper: Hyper
     ) -> tuple[LearnerState, Metrics]:
-        def step(index: jax.Array, carry: tuple[LearnerState, _Sums]) -> tuple[LearnerState, _Sums]:
-            batch = jax.tree.map(lambda leaf: leaf[index], batches)
-            return self._learn_minibatch(*carry, batch, hyper)
+        carried = Carried(state, as_vectors=not self.network.on_cpu)
 
-        state, sums = jax.lax.fori_loop(0, steps, step, (state, _Sums.zeros()))
+        def step(index: jax.Array, carry: tuple[LearnerState, Any]) -> tuple[LearnerState, Any]:
+            state, packed = carry
+            batch = jax.tree.map(lambda leaf: leaf[index], batches)
+            sums = carried.unpack(packed, _Sums.zeros())
+            state, sums = self._learn_minibatch(carried, state, sums, batch, hyper)
+            return state, carried.pack(sums)
+
+        begun = carried.pack_state(), carried.pack(_Sums.zeros())
+        state, packed_sums = jax.lax.fori_loop(0, steps, step, begun)
+        state = carried.unpack_state(state)
+        sums = carried.unpack(packed_sums, _Sums.zeros())
         means = jax.tree.map(lambda value: value / jnp.maximum(sums.applied, 1), sums)
         metrics = {
             "train/loss": means.losses.loss,
@@ -201,17 +210,27 @@ class _DeviceUpdate:
         return state, metrics
 
     def _learn_minibatch(
-        self, state: LearnerState, sums: _Sums, batch: _Batch, hyper: Hyper
+        self,
+        carried: Carried,
+        state: LearnerState,
+        sums: _Sums,
+        batch: _Batch,
+        hyper: Hyper,
     ) -> tuple[LearnerState, _Sums]:
-        """One gradient step on a batch [S, P, ...], this device's share of the minibatch."""
+        """One gradient step on a batch [S, P, ...], this device's share of the minibatch.
+
+        The state is packed as `carried` does it.
+        """
+        params = carried.params(state)
 
         def add_slice(sums: Any, part: _Batch) -> tuple[Any, None]:
-            gradients, losses = jax.grad(self._loss, has_aux=True)(state.params, *part)
+            gradients, losses = jax.grad(self._loss, has_aux=True)(params, *part)
             return jax.tree.map(jnp.add, sums, (gradients, losses)), None
 
-        zeros = jax.tree.map(jnp.zeros_like, state.params), _Losses.zeros()
+        zeros = jax.tree.map(jnp.zeros_like, params), _Losses.zeros()
         (gradient, losses), _ = jax.lax.scan(add_slice, zeros, batch)
         gradient, losses = sum_over_devices((gradient, losses))
+        gradient = carried.pack(gradient)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(losses.loss) & jnp.isfinite(norm)
         state, update_norm = take_step(self.optimizer, state, gradient, hyper.learning_rate, finite)
@@ -225,8 +244,7 @@ class _DeviceUpdate:
     ) -> tuple[jax.Array, _Losses]:
         """The share of a slice [P] in the minibatch's loss."""
         config = self.config
-        policy, decision_values = evaluate(self.network, params, part.observations)
-        _, afterstate_values = evaluate(self.network, params, part.afterstates)
+        policy, decision_values, afterstate_values = self._evaluate(params, part)
         legal = features.legal_mask(part.observations)
         log_probs = distributions.masked_log_softmax(policy, legal)
         target = part.policy.astype(jnp.float32)
@@ -254,6 +272,21 @@ class _DeviceUpdate:
             entropy=jnp.sum(distributions.entropy(log_probs)) * share,
             kl=jnp.sum(cross_entropy - own_entropy) * share,
         )
+
+    def _evaluate(self, params: Params, part: Lessons) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """The policy of decisions [P, 33], and the values of decisions and afterstates [P, 2]."""
+        if self.network.on_cpu:
+            policy, decision_values = evaluate(self.network, params, part.observations)
+            _, afterstate_values = evaluate(self.network, params, part.afterstates)
+            return policy, decision_values, afterstate_values
+        # A GPU starts half as many kernels for one pass over twice the rows.
+        positions = len(part.observations)
+        rows = jnp.concatenate([part.observations, part.afterstates])
+        policy, values = evaluate(self.network, params, rows)
+        if self.network.config.separate_policy:
+            # The layers of the policy do not have to see the afterstates.
+            policy, _ = evaluate(self.network, params, part.observations)
+        return policy[:positions], values[:positions], values[positions:]
 
     def _ranking_loss(
         self, params: Params, afterstates: Afterstates, target: jax.Array, legal: jax.Array

@@ -60,6 +60,7 @@ def init_state(network: Network, seed: int) -> LearnerState:
     return LearnerState(params, make_optimizer(1.0).init(params), jnp.int32(0))
 
 
+@jax.named_scope("take_step")
 def take_step(
     optimizer: optax.GradientTransformation,
     state: LearnerState,

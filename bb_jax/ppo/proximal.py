@@ -17,8 +17,9 @@ from bb_jax.ppo.losses import Batch, policy_mask
 from bb_jax.ppo.slices import count_rows, evaluate_slice, room_of, take_slice
 from bb_jax.ppo.trajectories import PaddedTrajectories, pack_positions
 
-# Rows of one forward pass on one device; they bound its memory.
-_SLICE_ROWS = 2048
+# Rows of one forward pass on one device; they bound its memory. A GPU works best on many at once.
+_CPU_SLICE_ROWS = 2048
+_SLICE_ROWS = 8192
 _VARIANCE_EPSILON = 1e-8
 
 
@@ -50,7 +51,8 @@ def proximal_pass(
       float32 [M] and float32 [M, 2], 0 beyond the positions.
     """
     slots = len(actions)
-    room = room_of(network, min(_SLICE_ROWS, slots))
+    slice_rows = _CPU_SLICE_ROWS if network.on_cpu else _SLICE_ROWS
+    room = room_of(network, min(slice_rows, slots))
     row_ends = jnp.cumsum(count_rows(network, observations))
     share = -(-count // jax.lax.axis_size(AXIS))
     start = jax.lax.axis_index(AXIS) * share

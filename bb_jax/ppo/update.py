@@ -19,6 +19,7 @@ import optax
 from bb_jax.config import PPOConfig
 from bb_jax.learning.optimizer import make_optimizer
 from bb_jax.learning.state import Hyper, LearnerState, Metrics, take_step
+from bb_jax.learning.vectors import Carried
 from bb_jax.networks.network import Network
 from bb_jax.placement import AXIS, local, map_update
 from bb_jax.ppo.gradient import MinibatchGradient
@@ -147,46 +148,58 @@ class _DeviceUpdate:
             self.margin_weight,
         )
 
-        def learn_epoch(
-            carry: tuple[LearnerState, Totals], epoch_key: jax.Array
-        ) -> tuple[tuple[LearnerState, Totals], None]:
+        def learn_epoch(carry: tuple[LearnerState, Any], epoch_key: jax.Array) -> tuple[Any, None]:
             table = trajectories.afterstates
-            return self._learn_epoch(*carry, batch, count, table, hyper, epoch_key), None
+            rest = batch, count, table, hyper, epoch_key
+            return self._learn_epoch(carried, *carry, *rest), None
 
-        (state, totals), _ = jax.lax.scan(
-            learn_epoch, (state, Totals.zeros()), jax.random.split(key, self.config.ppo_epochs)
+        carried = Carried(state, as_vectors=not self.network.on_cpu)
+        (state, packed_totals), _ = jax.lax.scan(
+            learn_epoch,
+            (carried.pack_state(), carried.pack(Totals.zeros())),
+            jax.random.split(key, self.config.ppo_epochs),
         )
+        state = carried.unpack_state(state)
+        totals = carried.unpack(packed_totals, Totals.zeros())
         metrics |= totals.metrics() | {"train/param_norm": optax.tree.norm(state.params)}
         return state, metrics
 
     def _learn_epoch(
         self,
+        carried: Carried,
         state: LearnerState,
-        totals: Totals,
+        totals: Any,
         batch: Batch,
         count: jax.Array,
         table: jax.Array,
         hyper: Hyper,
         key: jax.Array,
-    ) -> tuple[LearnerState, Totals]:
-        """One pass over the positions of `batch` [M], of which the first `count` are positions."""
+    ) -> tuple[LearnerState, Any]:
+        """One pass over the positions of `batch` [M], of which the first `count` are positions.
+
+        State and totals are packed as `carried` does it, here and in the result.
+        """
         minibatches = -(-count // self.config.minibatch_size)
         order_key, dropout_key = jax.random.split(key)
         order = permutation(order_key, count, len(batch.actions))
 
+        def unpacked(totals: Any) -> Totals:
+            return carried.unpack(totals, Totals.zeros())
+
         def learn_next(
-            loop: tuple[LearnerState, Totals, jax.Array],
-        ) -> tuple[LearnerState, Totals, jax.Array]:
-            state, totals, index = loop
+            loop: tuple[LearnerState, Any, jax.Array],
+        ) -> tuple[LearnerState, Any, jax.Array]:
+            state, packed, index = loop
             part, size = self._own_share(batch, order, count, minibatches, index)
             key = jax.random.fold_in(dropout_key, index)
-            state, totals = self._learn_minibatch(state, totals, part, size, table, hyper, key)
-            return state, totals, index + 1
+            rest = part, size, table, hyper, key
+            state, totals = self._learn_minibatch(carried, state, unpacked(packed), *rest)
+            return state, carried.pack(totals), index + 1
 
         # The loop ends by itself: its cost follows the number of positions and a stop, while every
         # shape stays fixed.
         state, totals, _ = jax.lax.while_loop(
-            lambda loop: (loop[2] < minibatches) & ~loop[1].stopped,
+            lambda loop: (loop[2] < minibatches) & ~unpacked(loop[1]).stopped,
             learn_next,
             (state, totals, jnp.int32(0)),
         )
@@ -215,6 +228,7 @@ class _DeviceUpdate:
 
     def _learn_minibatch(
         self,
+        carried: Carried,
         state: LearnerState,
         totals: Totals,
         batch: Batch,
@@ -223,8 +237,10 @@ class _DeviceUpdate:
         hyper: Hyper,
         key: jax.Array,
     ) -> tuple[LearnerState, Totals]:
-        """One gradient step; see `MinibatchGradient.__call__` for the arguments."""
-        gradient, stats, deviation = self.gradient(state.params, batch, size, table, hyper, key)
+        """One gradient step on a packed state; see `MinibatchGradient.__call__`."""
+        params = carried.params(state)
+        gradient, stats, deviation = self.gradient(params, batch, size, table, hyper, key)
+        gradient = carried.pack(gradient)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(stats.loss) & jnp.isfinite(norm)
         above_target = jnp.bool_(False)

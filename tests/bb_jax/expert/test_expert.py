@@ -109,6 +109,36 @@ def test_the_update_draws_policy_and_values_to_their_targets():
     np.testing.assert_allclose(np.asarray(values).mean(0), [0.5, -0.25], atol=0.1)
 
 
+@pytest.mark.parametrize("separate_policy", [False, True])
+def test_the_form_for_gpus_learns_the_same(separate_policy):
+    config = NetworkConfig(
+        kind="mlp", hidden_layers=(32,), compute_dtype="float32", separate_policy=separate_policy
+    )
+    rows = positions(4)[:32]
+    legal = np.asarray(legal_mask(jnp.asarray(rows)))
+    values = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
+    policy = (legal / legal.sum(axis=1, keepdims=True)).astype(np.float16)
+    lesson = Lessons(rows, rows, policy, values, -values)
+    batches = Lessons(*(np.repeat(leaf[None], 3, axis=0) for leaf in lesson))
+    # One minibatch cannot be learned from.
+    batches.decision_values[1] = np.nan
+    learned = []
+    for platform in ("cpu", "cuda"):
+        network = build_network(config, "points", platform)
+        options = ExpertConfig(minibatch_size=32, ranking_coef=0.5)
+        update = make_expert_update(network, options, jax.local_devices()[:1])
+        state, metrics = update(init_state(network, 0), batches, 3, Hyper(1e-3, 0.0))
+        learned.append((jax.device_get(state), jax.device_get(metrics)))
+    (state, metrics), (other_state, other_metrics) = learned
+    assert metrics["train/skipped_updates"] == 1
+    assert jax.tree.structure(state) == jax.tree.structure(other_state)
+    for found, expected in zip(jax.tree.leaves(other_state), jax.tree.leaves(state), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(other_metrics[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
 def test_ranking_puts_the_afterstates_into_the_order_of_the_target():
     network = build_network(NetworkConfig(kind="mlp", hidden_layers=(32,)))
     rows = positions(20)[5::9][:40]

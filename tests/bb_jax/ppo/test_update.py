@@ -13,6 +13,7 @@ from bb_jax import (
     NetworkConfig,
     PPOConfig,
     Trajectories,
+    build_network,
     make_policy_step,
     make_update,
 )
@@ -81,6 +82,22 @@ def test_counts_and_norms():
     np.testing.assert_allclose(metrics["train/param_norm"], norm, rtol=1e-5)
     assert metrics["train/update_norm"] > 0
     assert all(np.isfinite(value) for value in metrics.values())
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("slice_rows", [64, 16], ids=["one slice", "several slices"])
+def test_the_form_for_gpus_learns_the_same(dropout, slice_rows):
+    # A share that fits into one slice is taken without a loop there. The last minibatch of an epoch
+    # and its padding are a part of the test: 64 divides no epoch.
+    assert POSITIONS % 64
+    architecture = TINY_MLP.replace(compute_dtype="float32", dropout=dropout)
+    here, there = (build_network(architecture, "points", where) for where in ("cpu", "cuda"))
+    state, metrics = _update(network=here, slice_rows=slice_rows)
+    other_state, other_metrics = _update(network=there, slice_rows=slice_rows)
+    assert _distance(state.params, other_state.params) < 1e-5
+    assert metrics.keys() == other_metrics.keys()
+    for name, value in metrics.items():
+        np.testing.assert_allclose(other_metrics[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize(("temperature", "sampled_plies"), [(1.0, 24), (0.5, 24), (2.0, 10)])
