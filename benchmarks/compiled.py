@@ -229,15 +229,17 @@ class Compiled:
         found: Mapping[str, Any] = _jax.hlo_module_cost_analysis(
             jax.local_devices(backend="cpu")[0].client, module
         )
-        # It does not look into libraries.
-        in_libraries = sum(
-            product.flops
+        # It does not look into libraries, and counts -1 for each call of one.
+        calls = [
+            (inner.computation, one)
             for inner in body.all()
             for one in self._inlined(inner.computation)
             if one.opcode == "custom-call"
-            for product in self._products_of(inner.computation, one)
+        ]
+        in_libraries = len(calls) + sum(
+            product.flops for call in calls for product in self._products_of(*call)
         )
-        flops = max(0.0, float(found.get("flops", 0)))
+        flops = float(found.get("flops", 0))
         return Costs(flops + in_libraries, float(found.get("bytes accessed", 0)))
 
     def _body(self, computation: str, condition: str = "", trips: int | None = None) -> Body:

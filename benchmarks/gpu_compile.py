@@ -2,8 +2,9 @@
 
 It shows that everything lowers, what memory it needs, that products have the type that is meant,
 and how many kernels and exchanges a gradient step takes. It does not show how fast anything is. The
-time by the roofline is a lower limit: that of the operations at the peak rate of products, or of
-the bytes at the memory's rate, whichever is longer.
+time by the roofline is that of the operations at the peak rate of products, or of the bytes that
+kernels read and write at the memory's rate, whichever is longer. Starts of kernels come on top, and
+what they find in a cache is quicker.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Figures:
       collectives: the same.
       host_decisions: in a step, how often the host decides whether a loop goes on.
       costs: of a step, or of all, by XLA's analysis.
-      roofline_microseconds: the least time for those costs.
+      roofline_microseconds: the time for those costs by the roofline.
       faults: what is not as it is meant, in words.
     """
 
@@ -181,7 +182,7 @@ def _costs_of_a_run(program: Compiled, body: Body, unknown_trips: int) -> Costs:
 
 
 def roofline_seconds(costs: Costs, card: Card) -> float:
-    """The least time for some costs, with products in bfloat16."""
+    """The time for some costs by the roofline, with products in bfloat16."""
     peak = peak_tflops(card.name, "bfloat16")
     assert peak is not None
     return max(costs.flops / (peak * 1e12), costs.bytes / card.bandwidth)
