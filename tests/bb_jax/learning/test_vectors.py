@@ -1,6 +1,7 @@
 """A state that is carried as vectors is the same state."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,12 +18,12 @@ def some_state() -> LearnerState:
     """A state whose moments are not zero."""
     state = init_state(NETWORK, 0)
     optimizer = make_optimizer(1.0)
-    state, _ = take_step(optimizer, state, PARAMS, np.float32(0.1), np.bool_(True))
+    state, _ = take_step(optimizer, state, PARAMS, jnp.float32(0.1), jnp.bool_(True))
     return jax.device_get(state)
 
 
 def assert_same(found, expected):
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    assert str(jax.tree.structure(found)) == str(jax.tree.structure(expected))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.asarray(one).dtype == np.asarray(other).dtype
         np.testing.assert_array_equal(one, other)
@@ -44,17 +45,18 @@ def test_a_step_on_vectors_is_the_step(applies):
     state = some_state()
     carried = Carried(state, as_vectors=True)
     # Its norm is cut off at 1.
-    step = make_optimizer(1.0), np.float32(0.1), np.bool_(applies)
-    expected, norm = take_step(step[0], state, PARAMS, *step[1:])
-    packed, other = take_step(step[0], carried.pack_state(), carried.pack(PARAMS), *step[1:])
+    optimizer, rate, wanted = make_optimizer(1.0), jnp.float32(0.1), jnp.bool_(applies)
+    expected, norm = take_step(optimizer, state, PARAMS, rate, wanted)
+    gradient = carried.pack(PARAMS)
+    packed, other = take_step(optimizer, carried.pack_state(), gradient, rate, wanted)
     np.testing.assert_allclose(other, norm, rtol=1e-5)
     found = carried.unpack_state(packed)
-    for one, wanted in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(one, wanted, rtol=1e-5, atol=1e-7)
+    for one, whole in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, whole, rtol=1e-5, atol=1e-7)
 
 
 def test_flags_are_numbers_in_a_vector_and_flags_again():
-    totals = Totals.zeros()._replace(stopped=np.bool_(True), kl_max=np.float32(0.5))
+    totals = Totals.zeros()._replace(stopped=jnp.bool_(True), kl_max=jnp.float32(0.5))
     carried = Carried(some_state(), as_vectors=True)
     packed = carried.pack(totals)
     assert packed.dtype == np.float32
