@@ -9,9 +9,9 @@ from bb_jax.learning.optimizer import make_optimizer
 from bb_jax.learning.state import LearnerState, init_state, take_step
 from bb_jax.learning.vectors import Carried
 from bb_jax.ppo.totals import Totals
-from tests.bb_jax.games import TINY_TRANSFORMER, tiny_network
+from tests.bb_jax.games import TINY_MLP, tiny_network
 
-NETWORK, PARAMS = tiny_network(TINY_TRANSFORMER)
+NETWORK, PARAMS = tiny_network(TINY_MLP)
 
 
 def some_state() -> LearnerState:
