@@ -1,1 +1,1 @@
-"""Attacks on the program, from outside: hostile files, kills and failing disks. Not shipped."""
+"""Attacks on the program, from outside; see docs/attacks.md. Not shipped."""

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from attack.samples import sample_config
+from attack.small_runs import REPOSITORY
 from attack.tally import Finding, Tally
 from bb_jax import build_network, load_policy
 from bb_jax.arrays import to_arrays
@@ -34,6 +36,9 @@ from train.runs.metrics import MetricsWriter
 from train.runs.state import RunState, Totals
 from train.runs.steps import SavedState, TrainingSteps
 from train.runs.store import RunStore
+
+#: Every call is tried.
+DEFAULT_SHARE = 1.0
 
 _SOURCE = Path(__file__).with_name("failing_disk.c")
 _LIBRARY = "ATTACK_FAILING_DISK"
@@ -50,13 +55,13 @@ _FAULTS = {
 _MOST_CALLS = 2000
 
 
-def attack_disks(most: int | None = None, only: str | None = None, seed: int = 0) -> Tally:
+def attack_disks(share: float, seed: int, only: str | None = None) -> Tally:
     """Lets the k-th call of each kind fail during a save, for k = 1, 2, ... up to its last one.
 
     Args:
-      most: the largest k; None for no limit.
+      share: the part of the calls to try; 1 and above try each.
+      seed: says which, if not all are tried.
       only: "KIND:ERROR:K" tries one call alone.
-      seed: without effect, since every call is tried.
     """
     with tempfile.TemporaryDirectory(prefix="attack") as name:
         library = Path(name) / "failing_disk.so"
@@ -64,7 +69,8 @@ def attack_disks(most: int | None = None, only: str | None = None, seed: int = 0
         flags = ("-shared", "-fPIC", "-O1", "-w", "-o", str(library), str(_SOURCE), "-ldl")
         subprocess.run([compiler, *flags], check=True)
         found = subprocess.run(
-            [sys.executable, "-m", "attack.disks", name, str(most or _MOST_CALLS), only or ""],
+            [sys.executable, "-m", "attack.disks", name, str(share), str(seed), only or ""],
+            cwd=REPOSITORY,
             env=os.environ | {"LD_PRELOAD": str(library), _LIBRARY: str(library)},
             stdout=subprocess.PIPE,
             text=True,
@@ -161,7 +167,7 @@ def _what_was_lost(run: Path, complete: bool) -> str | None:
     return None
 
 
-def _main(folder: Path, most: int, only: str) -> Tally:
+def _main(folder: Path, share: float, seed: int, only: str) -> Tally:
     # Orbax logs each failure with a traceback.
     logging.disable(logging.CRITICAL)
     library = ctypes.CDLL(os.environ[_LIBRARY])
@@ -175,9 +181,11 @@ def _main(folder: Path, most: int, only: str) -> Tally:
             number = 0 if error == _SHORT else getattr(errno, error)
             for call in itertools.count(1):
                 name = f"{kind}:{error}:{call}"
-                if call > most or (only and call > int(only.rpartition(":")[2])):
+                if call > _MOST_CALLS or (only and call > int(only.rpartition(":")[2])):
                     break
                 if only and name != only:
+                    continue
+                if not only and random.Random(f"{seed}:{name}").random() >= share:
                     continue
                 shutil.rmtree(config.run_dir, ignore_errors=True)
                 shutil.copytree(sound.run_dir, config.run_dir)
@@ -194,6 +202,6 @@ def _main(folder: Path, most: int, only: str) -> Tally:
 
 
 if __name__ == "__main__":
-    found = _main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    found = _main(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     findings = [[finding.tried, finding.repeat, finding.what] for finding in found.findings]
     print(json.dumps({"outcomes": found.outcomes, "findings": findings}))

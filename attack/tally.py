@@ -35,9 +35,9 @@ class Tally:
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
-    def count(self, tried: str, outcome: str) -> None:
-        """Adds an attack that was withstood."""
-        self.outcomes.setdefault(tried, Counter())[outcome] += 1
+    def count(self, tried: str, outcome: str, times: int = 1) -> None:
+        """Adds attacks that were withstood."""
+        self.outcomes.setdefault(tried, Counter())[outcome] += times
 
     def find(self, tried: str, repeat: str, what: str) -> None:
         """Adds an attack that succeeded."""
@@ -49,6 +49,14 @@ class Tally:
         for tried, outcomes in other.outcomes.items():
             self.outcomes.setdefault(tried, Counter()).update(outcomes)
         self.findings += other.findings
+
+    def in_one_line(self) -> str:
+        """How often it was tried, and with which outcomes."""
+        total: Counter[str] = Counter()
+        for outcomes in self.outcomes.values():
+            total.update(outcomes)
+        others = ", ".join(f"{name} {n}" for name, n in sorted(total.items()) if name != "found")
+        return f"{sum(total.values())} tried, {total['found']} found; {others or '-'}"
 
     def render(self) -> str:
         """The findings, and a table of all attacks."""
