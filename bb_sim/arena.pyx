@@ -6,6 +6,9 @@ actions. When its game ends, a slot takes the next game of the list, so the batc
 slot plays which game depends on the games alone, never on time.
 """
 
+import operator
+from itertools import combinations
+
 import numpy as np
 
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
@@ -21,7 +24,7 @@ from bb_sim.rules.engine cimport (
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
 
 from bb_sim.rules.actions import ACTIONS, OPPONENTS, check_scoring
-from bb_sim.rules.arguments import checked_array
+from bb_sim.rules.arguments import checked_array, checked_int
 
 cdef enum:
     NO_GAME = -1
@@ -39,9 +42,16 @@ def _buffer(given, name, shape, dtype):
         return np.zeros(shape, dtype)
     if not isinstance(given, np.ndarray) or given.dtype != dtype or given.shape != shape:
         raise ValueError(f"{name} must be a {np.dtype(dtype).name} array of shape {shape}")
-    if not (given.flags.c_contiguous and given.flags.writeable):
-        raise ValueError(f"{name} must be C-contiguous and writable")
+    if not (given.flags.c_contiguous and given.flags.aligned and given.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writable")
     return given
+
+
+def _check_apart(**arrays):
+    """Refuses contiguous arrays that share memory, where one would be written over by another."""
+    for (name, array), (other_name, other) in combinations(arrays.items(), 2):
+        if np.may_share_memory(array, other):
+            raise ValueError(f"{name} and {other_name} must not share memory")
 
 
 cdef class RolloutBuffer:
@@ -65,9 +75,10 @@ cdef class RolloutBuffer:
     cdef int32_t[::1] _lengths
     cdef float[:, ::1] _rewards
 
-    def __init__(self, num_trajectories, *, observations=None, actions=None, log_probs=None,
-                 lengths=None, rewards=None):
-        n, t = num_trajectories, MAX_DECISIONS
+    # As in Arena, all is made here: arrays made anew would leave arenas with indices beyond them.
+    def __cinit__(self, num_trajectories, *, observations=None, actions=None, log_probs=None,
+                  lengths=None, rewards=None):
+        n, t = checked_int("num_trajectories", num_trajectories, 0, 2**31 - 1), MAX_DECISIONS
         self.observations = _buffer(
             observations, "observations", (n, t, OBSERVATION_SIZE), np.uint8
         )
@@ -75,6 +86,8 @@ cdef class RolloutBuffer:
         self.log_probs = _buffer(log_probs, "log_probs", (n, t), np.float32)
         self.lengths = _buffer(lengths, "lengths", (n,), np.int32)
         self.rewards = _buffer(rewards, "rewards", (n, 2), np.float32)
+        _check_apart(observations=self.observations, actions=self.actions,
+                     log_probs=self.log_probs, lengths=self.lengths, rewards=self.rewards)
         self._observations, self._actions = self.observations, self.actions
         self._log_probs, self._lengths, self._rewards = self.log_probs, self.lengths, self.rewards
 
@@ -101,6 +114,7 @@ cdef class Arena:
       outcomes: +1, 0 or -1 for seat 0, int8 [G].
 
     Raises:
+      TypeError: `num_slots` is not an integer.
       ValueError: an argument is out of range, or an array has another dtype or shape.
     """
 
@@ -117,33 +131,30 @@ cdef class Arena:
     cdef uint8_t[:, ::1] _controllers
     cdef int32_t[:, ::1] _trajectories
 
-    def __cinit__(self, num_slots, *args, **kwargs):
-        if not 1 <= num_slots <= 1 << 24:
-            raise ValueError(f"num_slots must lie between 1 and {1 << 24}, not {num_slots}")
+    # All is made here, where no subclass can leave it out and nobody can do it twice.
+    def __cinit__(self, num_slots, scoring="points", stop_when_decided=True, *,
+                  observations=None, deciders=None):
+        num_slots = checked_int("num_slots", num_slots, 1, 1 << 24)
         self._num_slots = num_slots
         self._slots = <Game*> calloc(num_slots, sizeof(Game))
         if self._slots == NULL:
             raise MemoryError(f"no memory for {num_slots} games")
-
-    def __dealloc__(self):
-        free(self._slots)
-
-    def __init__(self, num_slots, scoring="points", stop_when_decided=True, *,
-                 observations=None, deciders=None):
-        if num_slots != self._num_slots:
-            raise ValueError(f"this arena has {self._num_slots} slots, not {num_slots}")
         self._scoring = check_scoring(scoring)
         self._stop_when_decided = stop_when_decided
         self.observations = _buffer(
             observations, "observations", (num_slots, OBSERVATION_SIZE), np.uint8
         )
         self.deciders = _buffer(deciders, "deciders", (num_slots,), np.uint8)
+        _check_apart(observations=self.observations, deciders=self.deciders)
         games = np.full(num_slots, NO_GAME, np.int32)
         self._observations, self._deciders, self._games = self.observations, self.deciders, games
         # The arena indexes by these numbers, so the caller may only read them.
         self.games = games.view()
         self.games.flags.writeable = False
-        self.start(np.zeros(0, np.uint64), np.zeros((0, 2), np.uint8))
+        Arena.start(self, np.zeros(0, np.uint64), np.zeros((0, 2), np.uint8))
+
+    def __dealloc__(self):
+        free(self._slots)
 
     @property
     def num_slots(self):
@@ -203,10 +214,9 @@ cdef class Arena:
         if trajectories.dtype.kind not in "iu" or trajectories.shape != controllers.shape:
             raise ValueError(f"trajectories must be an int32 array of shape {controllers.shape}")
         used = trajectories[trajectories >= 0]
-        if used.size and used.max() >= len(rollout.lengths):
-            raise ValueError(
-                f"trajectory {used.max()} lies beyond the rollout's {len(rollout.lengths)}"
-            )
+        number = (<RolloutBuffer> rollout)._lengths.shape[0]
+        if used.size and used.max() >= number:
+            raise ValueError(f"trajectory {used.max()} lies beyond the rollout's {number}")
         if len(np.unique(used)) != used.size:
             raise ValueError("a trajectory belongs to one seat of one game")
         if (controllers[trajectories >= 0] < EXTERNAL).any():
@@ -225,14 +235,17 @@ cdef class Arena:
         Raises:
           ValueError: an action is not legal. The message names it, and nothing has changed.
         """
+        # Copies, because the caller's arrays may lie in memory that is written to on the way.
         cdef const uint8_t[::1] chosen = checked_array(
             "actions", actions, np.uint8, (self._num_slots,)
-        )
+        ).copy()
         cdef const float[::1] acting = None
         if self._record is not None:
             if log_probs is None:
                 raise ValueError("log_probs are needed while a rollout is recorded")
-            acting = checked_array("log_probs", log_probs, np.float32, (self._num_slots,))
+            acting = checked_array(
+                "log_probs", log_probs, np.float32, (self._num_slots,)
+            ).copy()
         cdef int slot, illegal
         with nogil:
             illegal = self._first_illegal(chosen)
@@ -254,9 +267,14 @@ cdef class Arena:
         """The State of the game in a slot that waits for a decision.
 
         Raises:
+          TypeError: `slot` is not an integer.
           IndexError: there is no such slot.
           ValueError: the slot holds no game.
         """
+        try:
+            slot = operator.index(slot)
+        except TypeError:
+            raise TypeError(f"a slot is an integer, not {slot!r}") from None
         if not 0 <= slot < self._num_slots:
             raise IndexError(f"slot {slot} is not one of {self._num_slots}")
         if self._games[slot] == NO_GAME:

@@ -23,7 +23,7 @@ from bb_sim.rules.engine cimport (
 )
 
 from bb_sim.rules.actions import ACTIONS, OPPONENTS, check_scoring
-from bb_sim.rules.arguments import checked_int
+from bb_sim.rules.arguments import as_plain_array, checked_int
 
 cdef extern from *:
     """
@@ -100,7 +100,7 @@ cdef int select_opponent_action(Game* g, int opponent) noexcept nogil:
 
 
 cdef int opponent_number(object name) except -1:
-    if name not in OPPONENTS:
+    if not isinstance(name, str) or name not in OPPONENTS:
         raise ValueError(f"there is no opponent {name!r}; there are {', '.join(OPPONENTS)}")
     return OPPONENTS.index(name)
 
@@ -199,7 +199,7 @@ def play_opponents(seeds, first, second, num_threads=1, stop_when_decided=False,
     seeds = np.asarray(seeds)
     if seeds.ndim != 1 or seeds.dtype.kind not in "iu" or (seeds < 0).any():
         raise ValueError("seeds must be an array [G] of integers from 0 to 2**64 - 1")
-    cdef const uint64_t[::1] each_seed = np.ascontiguousarray(seeds, dtype=np.uint64)
+    cdef const uint64_t[::1] each_seed = as_plain_array(seeds, np.uint64)
     margins = np.empty(len(seeds), dtype=np.int8)
     cdef int8_t[::1] results = margins
 

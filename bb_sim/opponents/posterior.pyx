@@ -271,6 +271,9 @@ def uniform_posterior(rows, shares):
       ValueError: an array has another dtype or shape, or a share is negative or not finite.
     """
     rows = checked_rows("rows", rows)
+    shares = np.asarray(shares)
+    if shares.dtype.kind not in "fiu":
+        raise ValueError(f"shares must be real numbers, not {shares.dtype}")
     shares = checked_array(
         "shares", np.asarray(shares, np.float64), np.float64, (len(rows), NUM_MODELS)
     )
@@ -354,12 +357,20 @@ def update_posterior(posterior, seats, before_rows, after_rows, network=None):
     """
     before_rows, after_rows = _checked_moves(before_rows, after_rows)
     size = len(before_rows)
+    seats = np.asarray(seats)
+    if size and seats.dtype.kind not in "iu":
+        raise ValueError(f"seats must be integers, not {seats.dtype}")
+    seats = seats.astype(np.int64)
     cdef const int64_t[::1] whose = checked_array(
-        "seats", np.asarray(seats, np.int64), np.int64, (size,)
+        "seats", seats, np.int64, (size,)
     )
     shape = (len(posterior), NUM_HANDS, NUM_MODELS)
-    if posterior.dtype != np.float32 or posterior.shape != shape:
+    if (not isinstance(posterior, np.ndarray) or posterior.dtype != np.float32
+            or posterior.shape != shape):
         raise ValueError(f"posterior must be a float32 array of shape {shape}")
+    flags = posterior.flags
+    if not (flags.c_contiguous and flags.aligned and flags.writeable):
+        raise ValueError("posterior must be C-contiguous, aligned and writable")
     if size and not 0 <= np.min(seats) <= np.max(seats) < len(posterior):
         raise ValueError(f"seats must be 0 to {len(posterior) - 1}")
     cdef const uint8_t[:, ::1] before = before_rows

@@ -8,7 +8,9 @@ import numpy as np
 
 from libc.string cimport memcmp, memset
 
-from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of, write_later_row
+from bb_sim.rules.afterstates cimport (
+    game_from_row, is_position, legal_actions_of, viewer_of, write_later_row,
+)
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
     ALL_SPECIES, NUM_PLIES, QUEUE_SIZE, action_parts, legal_mask, play,
@@ -28,7 +30,7 @@ cdef bint are_cards_right(const Game* g, int mover) noexcept nogil:
     return (g.turn < NUM_PLIES and g.queue_len <= g.turn
             and (g.hand[0] | g.hand[1]) <= ALL_SPECIES
             and popcount(g.hand[mover]) == unseen
-            and popcount(g.hand[1 - mover]) == g.cards_left - unseen)
+            and popcount(g.hand[1 - mover]) == NUM_PLIES - g.turn - unseen)
 
 
 cdef bint looks_alike(const uint8_t* one, const uint8_t* two) noexcept nogil:
@@ -44,6 +46,8 @@ cdef bint read_move(const uint8_t* before, const uint8_t* after, SeenMove* move)
     cdef Game later
     cdef uint64_t legal
     cdef int action
+    if not is_position(before):
+        return False
     game_from_row(g, before)
     # Whether the viewer's cards are in its hand or deck makes no difference here.
     g.hand[viewer] |= g.deck_set[viewer]

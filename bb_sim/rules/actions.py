@@ -117,6 +117,6 @@ def check_scoring(scoring: str) -> int:
     Raises:
         ValueError: `scoring` is none of `SCORINGS`.
     """
-    if scoring not in SCORINGS:
+    if not isinstance(scoring, str) or scoring not in SCORINGS:
         raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, not {scoring!r}")
     return SCORINGS.index(scoring)

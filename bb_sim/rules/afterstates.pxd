@@ -9,6 +9,11 @@ cdef int viewer_of(const uint8_t* row) noexcept nogil
 
 cdef uint64_t legal_actions_of(const uint8_t* row) noexcept nogil
 
+# Whether a row shows a position that a game can be in, or one that lacks cards, as a position made
+# by hand may: no card is twice in it, there are not too many cards for the turn, all codes and
+# margins are in range, and the legal actions are legal. Other rows must not be made into games.
+cdef bint is_position(const uint8_t* row) noexcept nogil
+
 # Writes the game as the viewer knows it. The viewer's deck is a set without an order, and nobody
 # draws from it (`deck_left` is 0). All unseen cards of the opponent are in its hand. The bars are
 # empty, so `margin` counts from here on. All cards that have left the queue are on THAT'S IT.

@@ -12,14 +12,17 @@ from libc.string cimport memcpy, memset
 
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, EMPTY, NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, OWNER_SHIFT, QUEUE_SIZE, play,
+    ALL_SPECIES, DECK_SIZE, EMPTY, HAND_SIZE, NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, OWNER_SHIFT,
+    QUEUE_SIZE, legal_mask, play,
 )
 from bb_sim.rules.observation cimport (
-    DECK_BYTE, HAND_BYTE, LEGAL_BYTE, OBSERVATION_SIZE, OPPONENT_CARD, OWN_CARD, QUEUE_BYTE,
-    TURN_BYTE, UNSEEN_BYTE, add_margins, write_observation,
+    ANIMALS_BYTE, ANIMALS_ZERO, DECK_BYTE, HAND_BYTE, LEGAL_BYTE, OBSERVATION_SIZE, OPPONENT_CARD,
+    OWN_CARD, POINTS_BYTE, POINTS_ZERO, QUEUE_BYTE, STRENGTH_BYTE, STRENGTH_ZERO, TURN_BYTE,
+    UNSEEN_BYTE, add_margins, set_at, write_observation,
 )
 
 from bb_sim.rules.actions import ACTIONS
+from bb_sim.rules.arguments import checked_int
 from bb_sim.rules.observation import checked_rows
 
 
@@ -34,6 +37,42 @@ cdef uint64_t legal_actions_of(const uint8_t* row) noexcept nogil:
 
 cdef int viewer_of(const uint8_t* row) noexcept nogil:
     return row[TURN_BYTE] & 1 ^ (legal_actions_of(row) == 0)
+
+
+cdef bint is_position(const uint8_t* row) noexcept nogil:
+    cdef unsigned int hand = set_at(row, HAND_BYTE)
+    cdef unsigned int deck = set_at(row, DECK_BYTE)
+    cdef unsigned int own = hand | deck
+    cdef unsigned int others = set_at(row, UNSEEN_BYTE)
+    cdef int cards = popcount(own) + popcount(others)
+    cdef uint64_t legal = legal_actions_of(row)
+    cdef bint is_end = False
+    cdef unsigned int card
+    cdef Game g
+    cdef int i, code
+    if (hand & deck or (own | others) > ALL_SPECIES or popcount(hand) > HAND_SIZE
+            or popcount(deck) > DECK_SIZE or row[TURN_BYTE] + cards > NUM_PLIES
+            or row[POINTS_BYTE] > 2 * POINTS_ZERO or row[ANIMALS_BYTE] > 2 * ANIMALS_ZERO
+            or row[STRENGTH_BYTE] > 2 * STRENGTH_ZERO):
+        return False
+    for i in range(QUEUE_SIZE):
+        code = row[QUEUE_BYTE + i]
+        if code == 0:
+            is_end = True
+            continue
+        card = 1 << (code - OWN_CARD) % NUM_SPECIES
+        if is_end or code >= OPPONENT_CARD + NUM_SPECIES:
+            return False
+        if code < OPPONENT_CARD:
+            if own & card:
+                return False
+            own |= card
+        else:
+            if others & card:
+                return False
+            others |= card
+    game_from_row(&g, row)
+    return legal == 0 or legal & ~legal_mask(&g) == 0
 
 
 cdef void game_from_row(Game* g, const uint8_t* row) noexcept nogil:
@@ -60,8 +99,8 @@ cdef void game_from_row(Game* g, const uint8_t* row) noexcept nogil:
     g.num_players = 2
     g.turn = row[TURN_BYTE]
     g.to_move = g.turn & 1
-    g.cards_left = NUM_PLIES - g.turn
-    g.num_departed = g.turn - g.queue_len
+    g.cards_left = popcount(g.hand[0] | g.deck_set[0]) + popcount(g.hand[1] | g.deck_set[1])
+    g.num_departed = popcount(g.thats_it[0]) + popcount(g.thats_it[1])
 
 
 cdef void write_later_row(const Game* g, int viewer, const uint8_t* row,
@@ -87,19 +126,31 @@ def expand_afterstates(observations, *, capacity=None):
       starts: int32 [B + 1]; the afterstates of row b are `afterstates[starts[b] : starts[b + 1]]`.
 
     Raises:
-      ValueError: `observations` has another dtype or shape, or more afterstates than `capacity`.
+      TypeError: `capacity` is not an integer.
+      ValueError: `observations` has another dtype or shape, or more afterstates than `capacity`, or
+        a row with a legal action shows no position.
     """
+    if capacity is not None:
+        capacity = checked_int("capacity", capacity, 0, 2**31 - 1)
     observations = checked_rows("observations", observations)
     cdef const uint8_t[:, ::1] rows = observations
     starts = np.zeros(len(observations) + 1, np.int32)
     cdef int32_t[::1] starting = starts
     cdef Py_ssize_t number = 0
     cdef Py_ssize_t end = 0
+    cdef Py_ssize_t wrong = -1
     cdef Py_ssize_t i
+    cdef int found
     with nogil:
         for i in range(rows.shape[0]):
-            number += popcount(legal_actions_of(&rows[i, 0]))
+            found = popcount(legal_actions_of(&rows[i, 0]))
+            if found and not is_position(&rows[i, 0]):
+                wrong = i
+                break
+            number += found
             starting[i + 1] = <int32_t>number
+    if wrong >= 0:
+        raise ValueError(f"row {wrong} of observations shows no position of the game")
     if capacity is None:
         capacity = number
     if number > capacity:
@@ -126,19 +177,22 @@ def afterstates_of(observations, actions):
       The afterstates, uint8 [B, 19].
 
     Raises:
-      ValueError: the arrays have other shapes, or an action is not legal. The message names it.
+      ValueError: the arrays have other shapes, an action is not legal, or a row shows no position.
+        The message names it.
     """
     observations = checked_rows("observations", observations)
     actions = np.asarray(actions)
     if actions.shape != (len(observations),) or actions.dtype.kind not in "iu":
         raise ValueError(f"actions must be {len(observations)} integers")
-    wanted = np.ascontiguousarray(actions, np.int32)
+    # No number of another size may turn into an action.
+    wanted = np.where((actions >= 0) & (actions < NUM_ACTIONS), actions, -1).astype(np.int32)
     afterstates = np.empty_like(observations)
     cdef const uint8_t[:, ::1] rows = observations
     cdef const int32_t[::1] chosen = wanted
     cdef uint8_t[:, ::1] results = afterstates
     cdef Py_ssize_t i
     cdef Py_ssize_t illegal = -1
+    cdef Py_ssize_t wrong = -1
     cdef Game g
     with nogil:
         for i in range(rows.shape[0]):
@@ -146,11 +200,16 @@ def afterstates_of(observations, actions):
                     and legal_actions_of(&rows[i, 0]) >> chosen[i] & 1):
                 illegal = i
                 break
+            if not is_position(&rows[i, 0]):
+                wrong = i
+                break
             game_from_row(&g, &rows[i, 0])
             play(&g, chosen[i])
             write_later_row(&g, 1 - g.to_move, &rows[i, 0], &results[i, 0])
+    if wrong >= 0:
+        raise ValueError(f"row {wrong} of observations shows no position of the game")
     if illegal >= 0:
-        action = int(wanted[illegal])
+        action = int(actions[illegal])
         name = str(ACTIONS[action]) if 0 <= action < NUM_ACTIONS else f"action {action}"
         raise ValueError(f"{name} is not legal in observation {illegal}")
     return afterstates

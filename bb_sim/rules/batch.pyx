@@ -21,7 +21,7 @@ from bb_sim.rules.engine cimport (
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation_of
 
 from bb_sim.rules.actions import ACTIONS, check_scoring
-from bb_sim.rules.arguments import checked_int
+from bb_sim.rules.arguments import as_plain_array, checked_int
 
 cpdef enum:
     NO_MOVE = 255               # in `GameBatch.step`: the game stays as it is
@@ -348,4 +348,4 @@ cdef object checked_integers(str name, values, dtype, int length):
             [checked_int(f"{name}[{i}]", value, 0, high) for i, value in enumerate(array.tolist())],
             dtype=dtype,
         )
-    return np.ascontiguousarray(array)
+    return as_plain_array(array)

@@ -13,7 +13,8 @@ from bb_sim.rules.engine cimport (
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, write_observation
 
 from bb_sim.rules.actions import ACTIONS, SPECIES
-from bb_sim.rules.state import Card, State, unchecked_state
+from bb_sim.rules.arguments import checked_int
+from bb_sim.rules.state import Card, State, check_player, check_state, unchecked_state
 
 cdef tuple CARDS = tuple(
     tuple(Card(owner, species) for species in SPECIES) for owner in range(MAX_PLAYERS)
@@ -67,8 +68,7 @@ cdef int fill_game(Game* g, object state) except -1:
     """Writes the known cards of a State; hidden cards only count as cards left to play."""
     cdef uint64_t rng = g.rng
     cdef int player, code, i
-    if not isinstance(state, State):
-        raise TypeError(f"a State is needed, not {state!r}")
+    check_state(state)
     memset(g, 0, sizeof(Game))
     memset(g.queue, EMPTY, sizeof(g.queue))
     g.rng = rng
@@ -135,10 +135,13 @@ cdef int infer_hidden_cards(Game* g, object state) except -1:
 # --- The rules on single States -----------------------------------------------------------------
 
 
-def deal_state(seed: int, first_player: int, num_players: int):
-    """The State that a checked seed deals."""
+def deal_state(seed, first_player, num_players):
+    """The State that a seed deals. Arguments and errors are those of `new_game`."""
+    cdef int players = checked_int("num_players", num_players, 2, MAX_PLAYERS)
+    cdef uint64_t stream = checked_int("seed", seed, 0, 2**64 - 1)
+    cdef int first = checked_int("first_player", first_player, 0, players - 1)
     cdef Game g
-    deal(&g, seed, first_player, num_players)
+    deal(&g, stream, first, players)
     return state_from_game(&g)
 
 
@@ -191,17 +194,20 @@ def open_steps_of(state, int action) -> list:
     return found
 
 
-def observation_of_state(state, int viewer):
-    """The observation, uint8 [OBSERVATION_SIZE], of a two-player State for a checked viewer."""
+def observation_of_state(state, viewer):
+    """The observation, uint8 [OBSERVATION_SIZE], of a two-player State for a viewer, 0 or 1."""
     cdef Game g
     g.rng = 0
     fill_game(&g, state)
-    if any([card.is_hidden for card in state.hands[viewer]]):
-        raise ValueError(f"the hand of player {viewer}, who observes, is hidden")
+    if g.num_players != 2:
+        raise ValueError(f"observations are of two-player games, not of {g.num_players}")
+    cdef int seat = check_player(viewer, 2)
+    if any([card.is_hidden for card in state.hands[seat]]):
+        raise ValueError(f"the hand of player {seat}, who observes, is hidden")
     infer_hidden_cards(&g, state)
     row = np.empty(OBSERVATION_SIZE, dtype=np.uint8)
     cdef uint8_t[::1] view = row
-    write_observation(&g, viewer, &view[0])
+    write_observation(&g, seat, &view[0])
     return row
 
 

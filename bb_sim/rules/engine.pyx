@@ -292,11 +292,14 @@ cdef inline void draw(Game* g, int player) noexcept nogil:
 
 
 cdef inline void pass_turn(Game* g) noexcept nogil:
-    """Moves on to the next player who holds a card; after the last card, to the next seat."""
+    """Moves on to the next player who holds a card; after the last card, to the next seat.
+
+    The cards that are left may all lie in a deck from which nobody draws, see `game_from_row`.
+    """
     cdef int player = g.to_move
     while True:
         player = player + 1 if player + 1 < g.num_players else 0
-        if g.hand[player] or not g.cards_left:
+        if g.hand[player] or not g.cards_left or player == g.to_move:
             break
     g.to_move = player
 

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bb_sim.rules.actions import ACTIONS, Action, action_id, check_scoring
-from bb_sim.rules.arguments import checked_int
 from bb_sim.rules.conversion import deal_state, legal_action_ids, observation_of_state, state_after
-from bb_sim.rules.engine import MAX_PLAYERS, QUEUE_LIMIT
-from bb_sim.rules.state import State, check_player
+from bb_sim.rules.engine import QUEUE_LIMIT
+from bb_sim.rules.state import State, check_state
 
 
 def new_game(seed: int, first_player: int = 0, num_players: int = 2) -> State:
@@ -24,12 +23,7 @@ def new_game(seed: int, first_player: int = 0, num_players: int = 2) -> State:
         TypeError: an argument is not an integer.
         ValueError: an argument is out of range.
     """
-    num_players = checked_int("num_players", num_players, 2, MAX_PLAYERS)
-    return deal_state(
-        checked_int("seed", seed, 0, 2**64 - 1),
-        checked_int("first_player", first_player, 0, num_players - 1),
-        num_players,
-    )
+    return deal_state(seed, first_player, num_players)
 
 
 def legal_actions(state: State) -> list[Action]:
@@ -52,11 +46,12 @@ def step(state: State, action: Action) -> State:
 
 def is_terminal(state: State) -> bool:
     """Whether all cards are played."""
-    return state.cards_left == 0
+    return check_state(state).cards_left == 0
 
 
 def is_decided(state: State) -> bool:
     """Whether the scores are final because no gate can open any more."""
+    check_state(state)
     return state.cards_left + len(state.queue) < QUEUE_LIMIT
 
 
@@ -64,8 +59,10 @@ def scores(state: State, scoring: str = "points") -> tuple[int, ...]:
     """Each player's points in the bar, or with `animals` the number of animals there.
 
     Raises:
+        TypeError: `state` is not a State.
         ValueError: there is no such scoring.
     """
+    check_state(state)
     check_scoring(scoring)
     return tuple(
         sum(card.points if scoring == "points" else 1 for card in state.bar if card.owner == player)
@@ -104,8 +101,4 @@ def observe(state: State, viewer: int | None = None) -> NDArray[np.uint8]:
     Raises:
         ValueError: the game has more players, there is no such viewer, or its hand is hidden.
     """
-    if state.num_players != 2:
-        raise ValueError(f"observations are of two-player games, not of {state.num_players}")
-    return observation_of_state(
-        state, check_player(state.to_move if viewer is None else viewer, state.num_players)
-    )
+    return observation_of_state(state, check_state(state).to_move if viewer is None else viewer)

@@ -61,6 +61,14 @@ def legal_mask_of(rows):
     """The legal actions of observation rows: uint8 [..., 19] -> bool [..., 33].
 
     All are false where the viewer is not to move.
+
+    Raises:
+        TypeError: `rows` is no array.
+        ValueError: it has another dtype or shape.
     """
+    if not isinstance(rows, np.ndarray):
+        raise TypeError(f"rows must be a numpy array, not {type(rows).__name__}")
+    if rows.dtype != np.uint8 or rows.shape[max(rows.ndim - 1, 0):] != (OBSERVATION_SIZE,):
+        raise ValueError(f"rows must be a uint8 array of shape [..., {OBSERVATION_SIZE}]")
     bits = np.unpackbits(rows[..., LEGAL_BYTE:], axis=-1, count=NUM_ACTIONS, bitorder="little")
     return bits.view(bool)

@@ -27,12 +27,12 @@ from bb_sim.rules.observation import (
     TURN_BYTE,
     UNSEEN_BYTE,
 )
-from bb_sim.rules.state import State
+from bb_sim.rules.state import State, check_state
 
 
 def render(state: State) -> str:
     """A position as a few lines of text; a card is written `species(owner)`."""
-    return State.__str__(state)
+    return State.__str__(check_state(state))
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,13 +176,24 @@ def unchecked_state(
     return state
 
 
+def check_state(state: State) -> State:
+    """`state` itself.
+
+    Raises:
+        TypeError: it is no State.
+    """
+    if not isinstance(state, State):
+        raise TypeError(f"a State is needed, not {state!r}")
+    return state
+
+
 def check_player(player: SupportsIndex, num_players: int) -> int:
     """`player` as an int.
 
     Raises:
         ValueError: `player` is not 0 to `num_players - 1`.
     """
-    return _check_range("player", player, num_players - 1)
+    return _check_range("player", player, operator.index(num_players) - 1)
 
 
 def _check_range(name: str, value: SupportsIndex, high: int) -> int:

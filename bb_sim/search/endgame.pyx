@@ -12,7 +12,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
 from bb_sim.opponents.posterior cimport NUM_HANDS, NUM_MODELS, hand_at, is_possible
-from bb_sim.rules.afterstates cimport game_from_row, legal_actions_of, viewer_of
+from bb_sim.rules.afterstates cimport game_from_row, is_position, legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
     ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_PLIES, NUM_SPECIES, Game, legal_mask,
@@ -52,7 +52,8 @@ cdef bint is_endgame_row(const uint8_t* row) noexcept nogil:
     if turn > NUM_PLIES or other_cards > HAND_SIZE + (legal != 0) or (hand | deck | unseen) > ALL_SPECIES:
         return False
     if (hand & deck or popcount(unseen) != other_cards or popcount(hand) != in_hand
-            or popcount(hand | deck) != own_cards or popcount(deck) > 1):
+            or popcount(hand | deck) != own_cards or popcount(deck) > 1
+            or not is_position(row)):
         return False
     game_from_row(&g, row)
     return legal == 0 or legal == legal_mask(&g)

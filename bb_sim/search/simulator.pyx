@@ -14,7 +14,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from bb_sim.opponents.posterior cimport NETWORK_MODEL, NUM_HANDS, NUM_MODELS
-from bb_sim.rules.afterstates cimport legal_actions_of, viewer_of
+from bb_sim.rules.afterstates cimport is_position, legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport DECK_SIZE, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, Game, play
 from bb_sim.rules.observation cimport (
@@ -27,7 +27,7 @@ from bb_sim.search.objective cimport (
 from bb_sim.search.simulation cimport NO_REPLY, Simulation, play_reply, settle, write_movers_row
 from bb_sim.search.worlds cimport Holdings, keep_hand, list_holdings, make_world, order_decks
 
-from bb_sim.rules.arguments import checked_array
+from bb_sim.rules.arguments import checked_array, checked_int
 
 cpdef enum:
     # From this turn on, rows without hidden cards are searched to the end of the game, which takes
@@ -61,10 +61,11 @@ cdef class Simulator:
 
     Attributes:
       capacity: the number of simulations.
-      rows: uint8 [capacity, 19]; the first U are the rows at the moment.
+      rows: uint8 [capacity, 19], only to be read; the first U are the rows at the moment.
       asks_network: whether the network may be the opponent in a position, since `begin`.
 
     Raises:
+      TypeError: `capacity` is not an integer.
       ValueError: an argument is out of range, or an array has another dtype or shape.
     """
 
@@ -88,31 +89,29 @@ cdef class Simulator:
     cdef const float[:, :, ::1] _beliefs
     cdef const double[:, ::1] _shares       # sums over the hands
 
-    def __cinit__(self, capacity, *args, **kwargs):
-        if not 1 <= capacity <= 1 << 24:
-            raise ValueError(f"capacity must lie between 1 and {1 << 24}, not {capacity}")
-        self.capacity = capacity
-        self._table_size = table_size_for(capacity)
+    # All is made here, where no subclass can leave it out and nobody can do it twice.
+    def __cinit__(self, capacity, scoring="points", margin_weight=0.02, draw_reward=0.0):
+        self.capacity = checked_int("capacity", capacity, 1, 1 << 24)
+        self._worth = worth_of(scoring, margin_weight, draw_reward)
+        self._table_size = table_size_for(self.capacity)
         self._table = <int32_t*> malloc(self._table_size * sizeof(int32_t))
-        self._simulations = <Simulation*> malloc(capacity * sizeof(Simulation))
-        self._positions = <int32_t*> malloc(capacity * sizeof(int32_t))
+        self._simulations = <Simulation*> malloc(self.capacity * sizeof(Simulation))
+        self._positions = <int32_t*> malloc(self.capacity * sizeof(int32_t))
         self._holdings = <Holdings*> malloc(sizeof(Holdings))
         if not (self._table and self._simulations and self._positions and self._holdings):
             raise MemoryError(f"no memory for {capacity} simulations")
+        rows = np.zeros((self.capacity, OBSERVATION_SIZE), np.uint8)
+        self._rows = rows
+        # Actions are checked against these rows, so the caller may only read them.
+        self.rows = rows.view()
+        self.rows.flags.writeable = False
+        self._stage = IDLE
 
     def __dealloc__(self):
         free(self._table)
         free(self._simulations)
         free(self._positions)
         free(self._holdings)
-
-    def __init__(self, capacity, scoring="points", margin_weight=0.02, draw_reward=0.0):
-        if capacity != self.capacity:
-            raise ValueError(f"the capacity of this simulator stays {self.capacity}")
-        self._worth = worth_of(scoring, margin_weight, draw_reward)
-        self.rows = np.zeros((capacity, OBSERVATION_SIZE), np.uint8)
-        self._rows = self.rows
-        self._stage = IDLE
 
     def begin(self, observations, candidates, seeds, first_worlds, num_worlds, beliefs,
               decks=None):
@@ -129,36 +128,45 @@ cdef class Simulator:
             the species, the next card first, and 255 beyond the end. None draws the hidden cards.
         """
         size = len(observations)
-        self._stage = IDLE
         beliefs = checked_array("beliefs", beliefs, np.float32, (size, NUM_HANDS, NUM_MODELS))
         shares = beliefs.sum(axis=1, dtype=np.float64)
         if not (np.isfinite(shares).all() and beliefs.min(initial=0.0) >= 0):
             raise ValueError("beliefs must be finite weights of at least 0")
+        # Copies, so that the caller may change its arrays while the simulations go on.
         arrays = (
-            checked_array("observations", observations, np.uint8, (size, OBSERVATION_SIZE)),
-            checked_array("candidates", candidates, np.uint64, (size,)),
-            checked_array("seeds", seeds, np.uint64, (size,)),
-            checked_array("first_worlds", first_worlds, np.int32, (size,)),
-            checked_array("num_worlds", num_worlds, np.int32, (size,)),
-            beliefs,
+            checked_array("observations", observations, np.uint8, (size, OBSERVATION_SIZE)).copy(),
+            checked_array("candidates", candidates, np.uint64, (size,)).copy(),
+            checked_array("seeds", seeds, np.uint64, (size,)).copy(),
+            checked_array("first_worlds", first_worlds, np.int32, (size,)).copy(),
+            checked_array("num_worlds", num_worlds, np.int32, (size,)).copy(),
+            beliefs.copy(),
             shares,
         )
         if size and (arrays[3].min() < 0 or arrays[4].min() < 0):
             raise ValueError("first_worlds and num_worlds must not be negative")
-        (self._observations, self._candidates, self._seeds, self._first_worlds, self._num_worlds,
-         self._beliefs, self._shares) = arrays
-        self._decks_known = decks is not None
-        if self._decks_known:
-            self._decks = checked_array("decks", decks, np.uint8, (size, 2, DECK_SIZE))
-            _check_decks(arrays[0], np.asarray(self._decks))
+        known = None
+        if decks is not None:
+            known = checked_array("decks", decks, np.uint8, (size, 2, DECK_SIZE)).copy()
+            _check_decks(arrays[0], known)
+        if (arrays[3].astype(np.int64) + arrays[4] > np.iinfo(np.int32).max).any():
+            raise ValueError("first_worlds and num_worlds together exceed 2**31 - 1")
+        cdef const uint8_t[:, ::1] rows = arrays[0]
+        cdef const uint64_t[::1] tried = arrays[1]
+        cdef const int32_t[::1] worlds = arrays[4]
         cdef Py_ssize_t simulations = 0
         cdef Py_ssize_t b
-        for b in range(self._candidates.shape[0]):
-            if self._candidates[b] & ~legal_actions_of(&self._observations[b, 0]):
+        for b in range(tried.shape[0]):
+            if not is_position(&rows[b, 0]):
+                raise ValueError(f"row {b} of observations shows no position of the game")
+            if tried[b] & ~legal_actions_of(&rows[b, 0]):
                 raise ValueError(f"the candidates of position {b} are not all legal")
-            simulations += popcount(self._candidates[b]) * <Py_ssize_t> self._num_worlds[b]
+            simulations += popcount(tried[b]) * <Py_ssize_t> worlds[b]
         if simulations > self.capacity:
             raise ValueError(f"{simulations} simulations exceed the capacity of {self.capacity}")
+        (self._observations, self._candidates, self._seeds, self._first_worlds, self._num_worlds,
+         self._beliefs, self._shares) = arrays
+        self._decks_known, self._decks = known is not None, known
+        self._stage = IDLE
         cdef Py_ssize_t done
         with nogil:
             done = self._begin()
@@ -217,7 +225,7 @@ cdef class Simulator:
         self._require(MOVERS_TURN)
         cdef const uint8_t[::1] chosen = checked_array(
             "actions", actions, np.uint8, (self._num_rows,)
-        )
+        ).copy()
         cdef Py_ssize_t i
         for i in range(chosen.shape[0]):
             if chosen[i] >= NUM_ACTIONS or not legal_actions_of(&self._rows[i, 0]) >> chosen[i] & 1:

@@ -10,7 +10,7 @@ import numpy as np
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from bb_sim.opponents.posterior cimport hand_at, is_possible
-from bb_sim.rules.afterstates cimport game_from_row, viewer_of
+from bb_sim.rules.afterstates cimport game_from_row, is_position, viewer_of
 from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport state_from_game
 from bb_sim.rules.engine cimport (
@@ -19,7 +19,7 @@ from bb_sim.rules.engine cimport (
 from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE, UNSEEN_BYTE, set_at
 
 from bb_sim.opponents.posterior import uniform_posterior
-from bb_sim.rules.arguments import checked_array
+from bb_sim.rules.arguments import checked_array, checked_int
 
 # The steps of the two-dimensional quasirandom sequence R2 (Roberts, "The unreasonable effectiveness
 # of quasirandom sequences", 2018): 1/p and 1/p**2 for the root p = 1.3247... of p**3 = p + 1, in
@@ -162,24 +162,26 @@ def sample_worlds(observation, seed, count, posterior=None):
       bars are empty and these cards are all on THAT'S IT.
 
     Raises:
+      TypeError: `seed` or `count` is not an integer.
       ValueError: `observation` is not a decision row, `seed` or `count` is out of range, or
         `posterior` has another dtype or shape or no hand that fits the row.
     """
+    cdef uint64_t stream = checked_int("seed", seed, 0, 2**64 - 1)
+    count = checked_int("count", count, 0, 2**31 - 1)
     observation = np.ascontiguousarray(observation)
     if (observation.dtype != np.uint8 or observation.shape != (OBSERVATION_SIZE,)
             or not observation[LEGAL_BYTE:].any()):
         raise ValueError(f"observation must be a uint8 array of {OBSERVATION_SIZE} bytes with a "
                          "legal action")
-    if not 0 <= seed < 1 << 64 or count < 0:
-        raise ValueError("seed must be 0 to 2**64 - 1 and count not negative")
+    cdef const uint8_t[::1] row = observation
+    if not is_position(&row[0]):
+        raise ValueError("observation shows no position of the game")
     if posterior is None:
         posterior = uniform_posterior(observation[None], np.eye(1, NUM_MODELS))[0]
     cdef const float[:, ::1] weights = checked_array(
         "posterior", posterior, np.float32, (NUM_HANDS, NUM_MODELS)
     )
-    cdef const uint8_t[::1] row = observation
     cdef Holdings holdings
-    cdef uint64_t stream = seed
     cdef Game g
     cdef int player, species, departed
     worlds = []

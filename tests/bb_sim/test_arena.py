@@ -208,7 +208,7 @@ def test_buffers_and_actions_that_do_not_fit_are_refused():
         Arena(2, scoring="goals")
     with pytest.raises(ValueError, match="observations must be a uint8 array"):
         Arena(2, observations=np.zeros((2, 19), np.float32))
-    with pytest.raises(ValueError, match="C-contiguous and writable"):
+    with pytest.raises(ValueError, match="C-contiguous, aligned and writable"):
         Arena(2, deciders=np.zeros(4, np.uint8)[::2])
     arena = Arena(2)
     arena.start(

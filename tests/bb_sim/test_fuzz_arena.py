@@ -11,6 +11,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
+from bb_sim.opponents.choice import play_opponents
 from bb_sim.rules.observation import legal_mask_of
 from tests.bb_sim.bad_input import BAD_SCORINGS, NO_INTEGERS, assert_refused, read_only
 
@@ -258,3 +259,87 @@ def test_a_trajectory_never_outgrows_its_rows():
                 break
     assert (rollout.lengths <= 12).all()
     assert not rollout.observations[1].any() and not rollout.actions[1].any()
+
+
+class _WithoutConstructor(Arena):
+    def __init__(self, num_slots: int) -> None:
+        pass
+
+
+class _RecordWithoutConstructor(RolloutBuffer):
+    def __init__(self, num_trajectories: int) -> None:
+        pass
+
+
+def test_a_subclass_may_leave_the_constructor_out():
+    arena, twin = _WithoutConstructor(S), Arena(S)
+    record = _RecordWithoutConstructor(2 * G)
+    log_probs = np.zeros(S, np.float32)
+    for one, rollout in ((arena, record), (twin, RolloutBuffer(2 * G))):
+        one.start(SEEDS, CONTROLLERS, rollout=rollout, trajectories=TRAJECTORIES)
+    while twin.pending:
+        assert_same(arena, twin)
+        actions = first_legal_actions(twin)
+        arena.step(actions, log_probs)
+        twin.step(actions, log_probs)
+    assert_same(arena, twin)
+    assert (record.lengths == 12).any()
+
+
+def test_a_record_is_made_once():
+    """Made anew with fewer trajectories, an arena must not write beyond them."""
+    arena, record = Arena(S), RolloutBuffer(2 * G)
+    arena.start(SEEDS, CONTROLLERS, rollout=record, trajectories=TRAJECTORIES)
+    try:
+        record.__init__(1)  # type: ignore[misc]
+    except (TypeError, ValueError) as refusal:
+        assert str(refusal)
+    assert len(record.lengths) == len(record.observations) == 2 * G
+    while arena.pending:
+        arena.step(first_legal_actions(arena), np.zeros(S, np.float32))
+
+
+def test_actions_may_lie_where_deciders_are_written():
+    """A decider written over an action must not be played in its place."""
+    memory = np.zeros(S + 1, np.uint8)
+    arena, twin = Arena(S, deciders=memory[1:]), Arena(S)
+    for one in (arena, twin):
+        one.start(SEEDS, CONTROLLERS)
+    while twin.pending:
+        actions = first_legal_actions(twin)
+        memory[:S] = actions
+        arena.step(memory[:S])
+        twin.step(actions)
+        assert np.array_equal(arena.observations, twin.observations)
+    assert np.array_equal(arena.margins, twin.margins)
+
+
+def unaligned(good: np.ndarray) -> np.ndarray:
+    memory = np.zeros(good.nbytes + 1, np.uint8)
+    moved: np.ndarray = np.ndarray(good.shape, good.dtype, memory.data, 1)
+    moved[...] = good
+    return moved
+
+
+def test_arrays_may_lie_anywhere_in_memory():
+    plain, moved = some_arena(0), Arena(S)
+    moved.start(unaligned(SEEDS), CONTROLLERS)
+    assert_same(plain, moved)
+    margins = play_opponents(SEEDS, "heuristic", "noisy")
+    assert np.array_equal(play_opponents(unaligned(SEEDS), "heuristic", "noisy"), margins)
+
+
+@pytest.mark.parametrize("name", ("log_probs", "lengths", "rewards"))
+def test_arrays_to_write_to_are_aligned(name):
+    good = getattr(RolloutBuffer(4), name)
+    assert_refused(RolloutBuffer, 4, **{name: unaligned(good)})
+
+
+def test_arrays_to_write_to_lie_apart():
+    memory = np.zeros(S * 19 + S, np.uint8)
+    observations = memory[: S * 19].reshape(S, 19)
+    assert_refused(Arena, S, observations=observations, deciders=memory[:S])
+    Arena(S, observations=observations, deciders=memory[S * 19 :])
+    rewards = np.zeros((4, 2), np.float32)
+    lengths = rewards.view(np.int32).reshape(-1)[:4]
+    assert_refused(RolloutBuffer, 4, lengths=lengths, rewards=rewards)

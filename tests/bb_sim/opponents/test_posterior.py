@@ -29,7 +29,7 @@ from bb_sim.opponents.posterior import (
 from bb_sim.opponents.seen_move import rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.rules.observation import POINTS_BYTE, TURN_BYTE, legal_mask_of
-from tests.bb_sim.rows import DECK, HAND
+from tests.bb_sim.rows import DECK, HAND, bits
 from tests.reference import from_state, id_of, rules, to_state
 from tests.reference import opponent_inference as reference
 
@@ -174,8 +174,10 @@ def test_hidden_cards_and_the_viewers_draw_change_nothing():
         random.shuffle(shuffled.decks[viewer])
         assert (updated(*rows_around(shuffled, move)) == expected).all()
         undrawn = before.copy()
-        undrawn[0, DECK] |= before[0, HAND] & -before[0, HAND]
-        undrawn[0, HAND] &= ~undrawn[0, DECK]
+        hand = bits(before[0], HAND)
+        drawn = np.frombuffer((hand & -hand).to_bytes(2, "little"), np.uint8)
+        undrawn[0, DECK] |= drawn
+        undrawn[0, HAND] &= ~drawn
         assert (updated(undrawn, after) == expected).all()
 
 

@@ -52,9 +52,8 @@ def test_what_is_no_state(batch, no_state):
         lambda state: opponent_scores(state, "heuristic"),
         lambda state: best_actions(state, "heuristic"),
     ):
-        with pytest.raises((ValueError, TypeError, AttributeError)) as refusal:
+        with pytest.raises(TypeError, match="State"):
             function(no_state)
-        assert str(refusal.value).strip()
 
 
 @pytest.mark.parametrize("action", NO_ACTIONS)

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 import bb_sim
+from attack.lockstep import attack_lockstep
 from bb_sim import SCORINGS, GameBatch, State, c_state_to_python, python_to_c_state
 from tests.reference import assert_shows, from_state, id_of, rules, to_action, to_state
 
@@ -125,6 +126,17 @@ def test_games_in_a_batch(num_players):
 @pytest.mark.parametrize("num_players", PLAYERS)
 def test_made_positions(num_players):
     assert play_every_move_of_made_positions(500, num_players, seed=num_players) > 500
+
+
+def test_rewards_and_rows_in_an_arena():
+    tally = attack_lockstep(300, seed=1)
+    assert tally.outcomes == {"lock step": {"games equal": 300}}
+
+
+def test_the_lock_step_finds_a_rule_that_is_wrong(monkeypatch):
+    monkeypatch.setattr(rules, "giraffe", lambda position, me, params: None)
+    monkeypatch.setitem(rules.ACTIONS, "giraffe", lambda position, me, params: None)
+    assert attack_lockstep(50, seed=1).findings
 
 
 # The slow tests together pass a million turns.

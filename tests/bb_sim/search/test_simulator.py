@@ -1,6 +1,7 @@
 """Simulations against whole turns played through the Python face."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -316,5 +317,28 @@ def test_what_does_not_fit_is_refused():
         simulator.advance(np.full(count, 40, np.uint8))
     with pytest.raises(ValueError, match="values must be a float32 array"):
         simulator.sums(np.zeros(count + 1, np.float32))
-    with pytest.raises(ValueError, match="capacity must lie between"):
+    with pytest.raises(ValueError, match="capacity must be 1 to"):
         Simulator(0)
+
+
+def test_the_caller_may_change_its_arrays_while_simulations_go_on():
+    state = next(states_of_random_games(1))
+    row = observe(state)[None]
+    given: tuple[Any, ...] = (
+        row, mask(*ids(state)), seeds(0), integers(0), integers(3), belief(row, heuristic=1.0),
+    )  # fmt: skip
+    results = []
+    for changes in (False, True):
+        arrays = [array.copy() for array in given]
+        simulator = Simulator(100)
+        simulator.begin(*arrays)
+        for array in arrays if changes else ():
+            array[...] = 100
+        rows = simulator.reply()
+        results.append(simulator.sums(np.linspace(0, 1, rows, dtype=np.float32)))
+    assert np.array_equal(results[0], results[1])
+
+
+def test_rows_are_not_for_others_to_write():
+    with pytest.raises(ValueError, match="read-only"):
+        Simulator(5).rows[0] = 0
