@@ -140,8 +140,9 @@ def hostile_text(rng: Random) -> Any:
 
 def hostile_array(good: np.ndarray, rng: Random, others: Sequence[np.ndarray]) -> Any:
     """Something in place of an array; it may lie in the memory of one of `others`."""
-    change = rng.choice(_ARRAY_CHANGES)
-    changed = change(good, rng)
+    if good.size >= _HUGE:
+        return good
+    changed = rng.choice(_ARRAY_CHANGES)(good, rng)
     if isinstance(changed, np.ndarray) and changed.size >= _HUGE:
         return changed
     if isinstance(changed, np.ndarray) and others and rng.random() < 0.2:
@@ -160,7 +161,7 @@ def _as_dtype(good: np.ndarray, rng: Random) -> Any:
         warnings.simplefilter("ignore")
         try:
             return good.astype(dtype)
-        except (TypeError, ValueError):
+        except (RuntimeError, TypeError, ValueError):
             return np.zeros(good.shape, dtype)
 
 

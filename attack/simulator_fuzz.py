@@ -153,7 +153,7 @@ def _call(
     """
     try:
         values = _arguments(name, parameters, rng, sound(rng), receiver)
-    except (ArithmeticError, AttributeError, IndexError, MemoryError, TypeError, ValueError):
+    except Exception:
         # An instance without its arrays has no sound arguments.
         values = {parameter.name: None for parameter in parameters if not parameter.optional}
     if before is not None and before[0] != "accepted":
@@ -166,17 +166,19 @@ def _call(
         positional = []
     keywords = dict(list(values.items())[len(positional) :])
     arrays = {key: value for key, value in values.items() if _is_small_array(value)}
-    contents = {key: value.tobytes() for key, value in arrays.items()}
+    contents = {key: _bytes_of(value) for key, value in arrays.items()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            # Numpy's, about numbers that are too large or none; what comes of them is looked at.
+            warnings.simplefilter("ignore", RuntimeWarning)
             result = function(*positional, **keywords)
     except _DOCUMENTED as error:
         if not str(error).strip() and not isinstance(error, MemoryError):
             raise Wrong(
                 f"{name}({_words(values)}): {type(error).__name__} without a word"
             ) from None
-        changed = [key for key, value in arrays.items() if value.tobytes() != contents[key]]
+        changed = [key for key, value in arrays.items() if _bytes_of(value) != contents[key]]
         if changed:
             raise Wrong(f"{name}({_words(values)}) is refused, but {changed} has changed") from None
         return "refused", None
@@ -191,7 +193,7 @@ def _call(
     if not constructs:
         outputs = [*_arrays_of(receiver), *map(arrays.get, written)]
         for key, value in arrays.items():
-            differs = key not in written and value.tobytes() != contents[key]
+            differs = key not in written and _bytes_of(value) != contents[key]
             if differs and not _shares_memory(value, outputs):
                 raise Wrong(f"{name}({_words(values)}) has changed {key}")
     return "accepted", result if not written else (result, [arrays[key] for key in written])
@@ -247,6 +249,11 @@ def _plain(value: Any) -> Any:
     return np.array(np.asarray(value), value.dtype.newbyteorder("="), order="C", copy=True)
 
 
+def _bytes_of(array: np.ndarray) -> bytes:
+    """The content of an array, whatever its mask; a long double has bytes that mean nothing."""
+    return b"" if array.dtype.char in "gG" else np.asarray(array).tobytes()
+
+
 def _is_small_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.size < 10**6 and value.nbytes < 10**6
 
@@ -272,10 +279,10 @@ def _shares_memory(value: np.ndarray, others: list[Any]) -> bool:
 def _shown(value: Any) -> Any:
     """What can be compared of a value."""
     if isinstance(value, np.ndarray):
-        native = value.astype(value.dtype.newbyteorder("=")) if _is_small_array(value) else value
-        # A long double has bytes that mean nothing.
-        raw = native.dtype.char not in "gG" and _is_small_array(native)
-        return native.dtype.str, value.shape, native.tobytes() if raw else None
+        if not _is_small_array(value):
+            return value.dtype.str, value.shape
+        native = np.asarray(value).astype(value.dtype.newbyteorder("="))
+        return native.dtype.str, value.shape, _bytes_of(native)
     if isinstance(value, bb_sim.GameBatch):
         states = [bb_sim.c_state_to_python(value, index) for index in range(len(value))]
         return [str(state) for state in states], value.legal_masks().tolist()
