@@ -144,7 +144,7 @@ def test_a_command_names_a_module_its_options_and_its_files(command, monkeypatch
     entry = importlib.util.find_spec(f"{module}.__main__") if is_package(module) else None
     program = importlib.import_module(entry.name if entry else module)
     if options := {word.partition("=")[0] for word in arguments if word.startswith("--")}:
-        with_subcommands = module in ("train.jobs", "train.checkpoints", "train.mirror")
+        with_subcommands = module in ("train.jobs", "train.checkpoints", "train.mirror", "attack")
         subcommand = arguments[:1] if with_subcommands else []
         monkeypatch.setattr(sys, "argv", [module, *subcommand, "--help"])
         with pytest.raises(SystemExit) as end:
