@@ -16,10 +16,11 @@ play does not rule out all of them.
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
 from bb_sim.opponents.choice cimport tied_best
+from bb_sim.opponents.hands cimport hand_at, is_possible, next_subset, slot_of
 from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
 from bb_sim.opponents.seen_move cimport (
     SeenMove, actions_of_hand, read_move, write_mover_row,
@@ -42,58 +43,12 @@ TREMBLE = TREMBLE_SHARE
 """The probability that a model plays a uniformly random action."""
 
 
-# --- Hands --------------------------------------------------------------------------------------
-
-cdef uint16_t[NUM_HANDS] HANDS
-cdef uint16_t[ALL_SPECIES + 1] SLOTS
-
-
-cdef void fill_tables() noexcept:
-    cdef int number = 0
-    cdef int hand
-    for hand in range(ALL_SPECIES + 1):
-        SLOTS[hand] = 0
-        if popcount(hand) == HAND_SIZE:
-            HANDS[number] = hand
-            SLOTS[hand] = number
-            number += 1
-
-
-fill_tables()
-
-
-cdef int slot_of(unsigned int hand) noexcept nogil:
-    return SLOTS[hand]
-
-
-cdef bint is_possible(int slot, unsigned int unseen) noexcept nogil:
-    if popcount(unseen) <= HAND_SIZE:
-        return slot == SLOTS[unseen]
-    return HANDS[slot] & ~unseen == 0
-
-
-cdef unsigned int hand_at(int slot, unsigned int unseen) noexcept nogil:
-    return unseen if popcount(unseen) <= HAND_SIZE else HANDS[slot]
+# --- One game -----------------------------------------------------------------------------------
 
 
 cdef inline int others_in_hand(const SeenMove* move) noexcept nogil:
     """The number of cards in the mover's hand besides the one that it plays."""
     return min(HAND_SIZE, popcount(move.unseen)) - 1
-
-
-cdef inline unsigned int next_subset(unsigned int subset, unsigned int species,
-                                     int size) noexcept nogil:
-    """The next subset with `size` members, in increasing order; 0 after the last one.
-
-    `size` is at least 1.
-    """
-    while True:
-        subset = (subset - species) & species
-        if subset == 0 or popcount(subset) == size:
-            return subset
-
-
-# --- One game -----------------------------------------------------------------------------------
 
 
 cdef void spread_evenly(const uint8_t* row, const double* shares, float* posterior) noexcept nogil:

@@ -11,7 +11,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
-from bb_sim.opponents.posterior cimport NUM_HANDS, NUM_MODELS, hand_at, is_possible
+from bb_sim.opponents.hands cimport hand_at, is_possible
+from bb_sim.opponents.posterior cimport NUM_HANDS, NUM_MODELS
 from bb_sim.rules.afterstates cimport game_from_row, is_position, legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (

@@ -9,7 +9,7 @@ import numpy as np
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
-from bb_sim.opponents.posterior cimport hand_at, is_possible
+from bb_sim.opponents.hands cimport hand_at, is_possible
 from bb_sim.rules.afterstates cimport game_from_row, is_position, viewer_of
 from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport state_from_game
