@@ -46,7 +46,7 @@ def sources() -> set[str]:
     return {
         str(path.relative_to(ROOT))
         for path in files
-        if path.suffix not in made or "templates" in path.parts
+        if path.suffix not in made or {"templates", "static"} & {*path.parts}
     }
 
 

@@ -20,7 +20,13 @@ ASKED_FOR_WHERE_USED = {"fsspec", "onnx"}
 # Parts of the interfaces of pydantic and jinja2.
 COMES_WITH_OTHERS = {"annotated_types", "markupsafe"}
 # What writes this project's own files, and what other commands start.
-NOT_OFFERED = {"eval.pictures", "train.config", "train.jobs.supervisor", "train.beasty_bar"}
+NOT_OFFERED = {
+    "eval.level_ratings",
+    "eval.pictures",
+    "train.beasty_bar",
+    "train.config",
+    "train.jobs.supervisor",
+}
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

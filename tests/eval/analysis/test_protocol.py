@@ -289,6 +289,7 @@ def mutated(line: bytes, source: random.Random) -> bytes:
 
 
 def fuzzed_lines(number: int, seed: int) -> list[bytes]:
+    """Sound requests, then mutated ones."""
     source = random.Random(seed)
     record = random_record(3, 6)
     wholes = [
@@ -304,7 +305,8 @@ def fuzzed_lines(number: int, seed: int) -> list[bytes]:
             "samples": 1,
         },
     ]
-    return [mutated(json.dumps(source.choice(wholes)).encode(), source) for _ in range(number)]
+    lines = [json.dumps(whole).encode() for whole in wholes]
+    return lines + [mutated(source.choice(lines), source) for _ in range(number)]
 
 
 def check_fuzzed(lines: list[bytes]) -> None:

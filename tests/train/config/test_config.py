@@ -141,6 +141,7 @@ _TEXT_KEYS = {
         r"[a-z0-9_$<[{'\"#:&!%][\w$<>[\]{}'\"#:&*!%=]*", fullmatch=True
     ),
     "checkpoint_dir": _TEXTS.filter(lambda text: text[0] not in "~$" and "\0" not in text),
+    "mirror": st.from_regex(r"[a-z][a-z0-9+.-]{0,5}://[\w$<\[{'\"#:&*!%=.-]+", fullmatch=True),
     "resume_from": _TEXTS,
     "merge_with": _TEXTS,
     "expert_config.search": st.integers(0, 900).map("samples={},opponent=unknown".format),
