@@ -18,7 +18,8 @@ import numpy as np
 import bb_sim
 from attack.hostile_values import any_value
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, RolloutBuffer
-from bb_sim.opponents.posterior import NUM_MODELS, mover_rows, uniform_posterior
+from bb_sim.opponents.posterior import NUM_MODELS, uniform_posterior
+from bb_sim.opponents.seen_move import mover_rows
 from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.rules.observation import legal_mask_of
 

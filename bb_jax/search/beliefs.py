@@ -15,11 +15,10 @@ from bb_sim.opponents.posterior import (
     NETWORK_MODEL,
     NUM_HANDS,
     NUM_MODELS,
-    mover_rows,
     uniform_posterior,
     update_posterior,
 )
-from bb_sim.opponents.seen_move import rows_before_first_move
+from bb_sim.opponents.seen_move import mover_rows, rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.rules.observation import OBSERVATION_SIZE, TURN_BYTE
 

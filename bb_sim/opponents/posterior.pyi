@@ -9,9 +9,6 @@ NUM_MODELS: int
 TREMBLE: float
 
 def uniform_posterior(rows: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float32]: ...
-def mover_rows(
-    before_rows: NDArray[Any], after_rows: NDArray[Any]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.int64]]: ...
 def update_posterior(
     posterior: NDArray[np.float32],
     seats: ArrayLike,

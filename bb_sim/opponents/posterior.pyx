@@ -16,6 +16,7 @@ play does not rule out all of them.
 
 import numpy as np
 
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
@@ -23,13 +24,14 @@ from bb_sim.opponents.choice cimport tied_best
 from bb_sim.opponents.hands cimport hand_at, is_possible, next_subset, slot_of
 from bb_sim.opponents.models cimport probabilities_of_scores, score_turn_for
 from bb_sim.opponents.seen_move cimport (
-    SeenMove, actions_of_hand, read_move, write_mover_row,
+    SeenMove, actions_of_hand, number_of_hands, others_in_hand, read_move,
 )
 from bb_sim.opponents.turn_score cimport NOISY, RANDOM
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport ALL_SPECIES, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, Game, play
-from bb_sim.rules.observation cimport OBSERVATION_SIZE, UNSEEN_BYTE, set_at
+from bb_sim.rules.observation cimport UNSEEN_BYTE, set_at
 
+from bb_sim.opponents.seen_move import checked_moves
 from bb_sim.rules.arguments import checked_array
 from bb_sim.rules.observation import checked_rows
 
@@ -44,11 +46,6 @@ TREMBLE = TREMBLE_SHARE
 
 
 # --- One game -----------------------------------------------------------------------------------
-
-
-cdef inline int others_in_hand(const SeenMove* move) noexcept nogil:
-    """The number of cards in the mover's hand besides the one that it plays."""
-    return min(HAND_SIZE, popcount(move.unseen)) - 1
 
 
 cdef void spread_evenly(const uint8_t* row, const double* shares, float* posterior) noexcept nogil:
@@ -127,9 +124,23 @@ cdef void weigh_hand(const SeenMove* move, unsigned int hand, unsigned int model
             weights[model] = prior[model] * (by_chance + (1 - TREMBLE_SHARE) * chance)
 
 
-cdef void follow_move(const SeenMove* move, const double* of_network,
+cdef bint is_sound(const float* posterior) noexcept nogil:
+    """Whether all weights are finite and at least 0, and one is above 0."""
+    cdef double total = 0.0
+    cdef int i
+    for i in range(NUM_HANDS * NUM_MODELS):
+        if not posterior[i] >= 0:
+            return False
+        total += posterior[i]
+    return 0 < total < INFINITY
+
+
+cdef bint follow_move(const SeenMove* move, const double* of_network,
                       float* posterior) noexcept nogil:
-    """Updates the posterior. `of_network` holds the network's chances, hand by hand."""
+    """Updates the posterior. `of_network` holds the network's chances, hand by hand.
+
+    False, and nothing is changed, if no hand with a weight can have made the move.
+    """
     cdef double[NUM_OPPONENTS * NUM_ACTIONS] scores
     cdef double[NUM_HANDS * NUM_MODELS] later
     cdef double[NUM_MODELS] shares, weights
@@ -166,8 +177,11 @@ cdef void follow_move(const SeenMove* move, const double* of_network,
         rest = next_subset(rest, left, size) if size else 0
         if rest == 0:
             break
+    if total <= 0:
+        return False
     for i in range(NUM_HANDS * NUM_MODELS):
         posterior[i] = later[i] / total
+    return True
 
 
 cdef inline void add_to(double* sums, const double* weights) noexcept nogil:
@@ -176,38 +190,7 @@ cdef inline void add_to(double* sums, const double* weights) noexcept nogil:
         sums[i] += weights[i]
 
 
-cdef Py_ssize_t write_mover_rows(const uint8_t* before, const uint8_t* after, uint8_t* rows,
-                                 uint64_t* masks) noexcept nogil:
-    """Writes the mover's row for each hand, unless `rows` is NULL; returns their number."""
-    cdef SeenMove move
-    cdef unsigned int left
-    cdef unsigned int rest = 0
-    cdef Py_ssize_t number = 0
-    cdef int size
-    if not read_move(before, after, &move):
-        return 0
-    left = move.unseen ^ move.played
-    size = others_in_hand(&move)
-    while True:
-        rest = next_subset(rest, left, size) if size else 0
-        if rest == 0 and (size or number):
-            return number
-        if rows != NULL:
-            write_mover_row(&move, before, rest | move.played, rows + number * OBSERVATION_SIZE)
-            masks[number] = move.seen
-        number += 1
-
-
 # --- Python functions ---------------------------------------------------------------------------
-
-
-def _checked_moves(before_rows, after_rows):
-    before_rows = checked_rows("before_rows", before_rows)
-    after_rows = checked_rows("after_rows", after_rows)
-    if len(before_rows) != len(after_rows):
-        raise ValueError(f"{len(before_rows)} before_rows need as many after_rows, "
-                         f"not {len(after_rows)}")
-    return before_rows, after_rows
 
 
 def uniform_posterior(rows, shares):
@@ -245,62 +228,17 @@ def uniform_posterior(rows, shares):
     return posterior
 
 
-def mover_rows(before_rows, after_rows):
-    """What the opponent saw when it moved, for each hand from which it can have moved so.
-
-    `N` denotes the hands of all moves, at most 165 a move.
-
-    Args:
-      before_rows, after_rows: as in `update_posterior`.
-
-    Returns:
-      rows: the opponent's observations, uint8 [N, 19].
-      masks: uint64 [N]; bit a is set if action a leads to what the viewer saw.
-      starts: int64 [B + 1]; the hands of move b are rows[starts[b] : starts[b + 1]]. There is none
-        if `after_rows` does not follow from `before_rows`.
-
-    Raises:
-      ValueError: an array has another dtype or shape.
-    """
-    before_rows, after_rows = _checked_moves(before_rows, after_rows)
-    cdef const uint8_t[:, ::1] before = before_rows
-    cdef const uint8_t[:, ::1] after = after_rows
-    starts = np.zeros(len(before_rows) + 1, np.int64)
-    cdef int64_t[::1] starting = starts
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(before.shape[0]):
-            starting[i + 1] = starting[i] + write_mover_rows(
-                &before[i, 0], &after[i, 0], NULL, NULL
-            )
-    number = starts[len(before_rows)]
-    rows = np.empty((number, OBSERVATION_SIZE), np.uint8)
-    masks = np.empty(number, np.uint64)
-    cdef uint8_t[:, ::1] result = rows
-    cdef uint64_t[::1] leading = masks
-    with nogil:
-        for i in range(before.shape[0]):
-            if starting[i] < starting[i + 1]:
-                write_mover_rows(&before[i, 0], &after[i, 0], &result[starting[i], 0],
-                                 &leading[starting[i]])
-    return rows, masks, starts
-
-
 def update_posterior(posterior, seats, before_rows, after_rows, network=None):
     """Updates the posterior of some seats, in place, by a move of each one's opponent.
 
     `G` denotes seats, `B` moves, `H` = 495 slots of hands, `M` = 11 models, `N` hands as in
-    `mover_rows`. If a row does not follow from its predecessor by a move of these rules, the
-    seat keeps the shares of the models, and all hands become equally probable.
+    `mover_rows`. If a row does not follow from its predecessor, by a move of these rules from a hand
+    with a weight, the seat keeps the shares of the models, and all hands become equally probable.
 
     Args:
       posterior: float32 [G, H, M], changed; C-contiguous. It sums to 1 for each seat afterwards.
       seats: integers [B], the seats whose opponents moved, each at most once.
-      before_rows: the seats' rows just before the moves, without a legal action, uint8 [B, 19]. A
-        row is the afterstate of the seat's last action, before or after its draw, or comes from
-        `rows_before_first_move`.
-      after_rows: the seats' rows after the moves, at their next decisions for example,
-        uint8 [B, 19].
+      before_rows, after_rows: the seats' rows around the moves, uint8 [B, 19]; see `mover_rows`.
       network: float64 [N], the probability by the network of the actions in each mask of
         `mover_rows`. None if no seat has a share for the network.
 
@@ -308,17 +246,15 @@ def update_posterior(posterior, seats, before_rows, after_rows, network=None):
       bool [B], whether each row follows from its predecessor.
 
     Raises:
-      ValueError: an argument does not fit.
+      ValueError: an argument does not fit; nothing is changed then.
     """
-    before_rows, after_rows = _checked_moves(before_rows, after_rows)
+    before_rows, after_rows = checked_moves(before_rows, after_rows)
     size = len(before_rows)
     seats = np.asarray(seats)
     if size and seats.dtype.kind not in "iu":
         raise ValueError(f"seats must be integers, not {seats.dtype}")
     seats = seats.astype(np.int64)
-    cdef const int64_t[::1] whose = checked_array(
-        "seats", seats, np.int64, (size,)
-    )
+    cdef const int64_t[::1] whose = checked_array("seats", seats, np.int64, (size,))
     shape = (len(posterior), NUM_HANDS, NUM_MODELS)
     if (not isinstance(posterior, np.ndarray) or posterior.dtype != np.float32
             or posterior.shape != shape):
@@ -328,34 +264,45 @@ def update_posterior(posterior, seats, before_rows, after_rows, network=None):
         raise ValueError("posterior must be C-contiguous, aligned and writable")
     if size and not 0 <= np.min(seats) <= np.max(seats) < len(posterior):
         raise ValueError(f"seats must be 0 to {len(posterior) - 1}")
+    # What is read must not change while the posterior is written.
+    before_rows, after_rows = before_rows.copy(), after_rows.copy()
     cdef const uint8_t[:, ::1] before = before_rows
     cdef const uint8_t[:, ::1] after = after_rows
     cdef float[:, :, ::1] result = posterior
     cdef const double[::1] chances
     cdef const double* of_network = NULL
+    cdef bint has_network = network is not None
     cdef double[NUM_MODELS] shares
     cdef SeenMove move
     cdef Py_ssize_t hands = 0
     cdef Py_ssize_t i
+    for i in range(size):
+        if not is_sound(&result[whose[i], 0, 0]):
+            raise ValueError(f"the posterior of seat {whose[i]} must hold finite weights from 0 up, "
+                             "one of them above 0")
     explained = np.empty(size, np.uint8)
     cdef uint8_t[::1] found = explained
-    if network is None:
+    if not has_network:
         if posterior[seats, :, NETWORK_MODEL].any():
             raise ValueError("the network's probabilities are needed where it has a share")
     else:
-        starts = mover_rows(before_rows, after_rows)[2]
-        chances = checked_array("network", network, np.float64, (starts[size],))
+        with nogil:
+            for i in range(before.shape[0]):
+                if read_move(&before[i, 0], &after[i, 0], &move):
+                    hands += number_of_hands(&move)
+        chances = checked_array("network", network, np.float64, (hands,)).copy()
+        hands = 0
     with nogil:
         for i in range(before.shape[0]):
-            found[i] = read_move(&before[i, 0], &after[i, 0], &move)
+            found[i] = False
+            if read_move(&before[i, 0], &after[i, 0], &move):
+                if has_network:
+                    of_network = &chances[hands]
+                found[i] = follow_move(&move, of_network, &result[whose[i], 0, 0])
+                hands += number_of_hands(&move)
             if not found[i]:
                 sum_shares(&result[whose[i], 0, 0], shares)
                 spread_evenly(&after[i, 0], shares, &result[whose[i], 0, 0])
-                continue
-            if chances is not None and chances.shape[0]:
-                of_network = &chances[hands]
-            follow_move(&move, of_network, &result[whose[i], 0, 0])
-            hands += number_of_hands(&move)
     return explained.view(bool)
 
 
@@ -400,14 +347,3 @@ def hand_probabilities(rows, posterior):
             for slot in range(NUM_SPECIES):
                 result[i, slot] /= total
     return probabilities
-
-
-cdef Py_ssize_t number_of_hands(const SeenMove* move) noexcept nogil:
-    """The number of hands from which the move can have been made."""
-    cdef int others = popcount(move.unseen) - 1
-    cdef int size = others_in_hand(move)
-    cdef Py_ssize_t number = 1
-    cdef int i
-    for i in range(size):
-        number = number * (others - i) // (i + 1)
-    return number

@@ -21,3 +21,10 @@ cdef uint64_t actions_of_hand(const SeenMove* move, unsigned int hand) noexcept 
 # Writes the observation of the mover, had it held `hand`. `before` is the viewer's row.
 cdef void write_mover_row(const SeenMove* move, const uint8_t* before, unsigned int hand,
                           uint8_t* out) noexcept nogil
+
+# The number of cards in the mover's hand besides the one that it plays.
+cdef int others_in_hand(const SeenMove* move) noexcept nogil
+
+# The number of hands from which the move can have been made, at most 165. They are `played` and
+# each subset of the other unseen cards, in the order of `next_subset`.
+cdef Py_ssize_t number_of_hands(const SeenMove* move) noexcept nogil

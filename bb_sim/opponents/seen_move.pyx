@@ -6,14 +6,16 @@ chose from. Several actions may lead to what it saw.
 
 import numpy as np
 
+from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memset
 
+from bb_sim.opponents.hands cimport next_subset
 from bb_sim.rules.afterstates cimport (
     game_from_row, is_position, legal_actions_of, viewer_of, write_later_row,
 )
 from bb_sim.rules.bits cimport popcount, trailing_zeros
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, NUM_PLIES, QUEUE_SIZE, action_parts, legal_mask, play,
+    ALL_SPECIES, HAND_SIZE, NUM_PLIES, QUEUE_SIZE, action_parts, legal_mask, play,
 )
 from bb_sim.rules.observation cimport (
     ANIMALS_BYTE, ANIMALS_ZERO, LEGAL_BYTE, OBSERVATION_SIZE, POINTS_BYTE, POINTS_ZERO, QUEUE_BYTE,
@@ -89,6 +91,96 @@ cdef void write_mover_row(const SeenMove* move, const uint8_t* before, unsigned 
     g.deck_set[move.mover] = move.unseen ^ hand
     write_observation(&g, move.mover, out)
     subtract_margins(out, before)
+
+
+cdef int others_in_hand(const SeenMove* move) noexcept nogil:
+    return min(HAND_SIZE, popcount(move.unseen)) - 1
+
+
+cdef Py_ssize_t number_of_hands(const SeenMove* move) noexcept nogil:
+    cdef int others = popcount(move.unseen) - 1
+    cdef int size = others_in_hand(move)
+    cdef Py_ssize_t number = 1
+    cdef int i
+    for i in range(size):
+        number = number * (others - i) // (i + 1)
+    return number
+
+
+cdef void write_mover_rows(const SeenMove* move, const uint8_t* before, uint8_t* rows,
+                           uint64_t* masks) noexcept nogil:
+    """Writes the mover's row for each hand from which it can have moved so."""
+    cdef unsigned int left = move.unseen ^ move.played
+    cdef int size = others_in_hand(move)
+    cdef unsigned int rest = 0
+    cdef Py_ssize_t hand
+    for hand in range(number_of_hands(move)):
+        if size:
+            rest = next_subset(rest, left, size)
+        write_mover_row(move, before, rest | move.played, rows + hand * OBSERVATION_SIZE)
+        masks[hand] = move.seen
+
+
+# --- Python functions ---------------------------------------------------------------------------
+
+
+def checked_moves(before_rows, after_rows):
+    """Rows around moves, uint8 [B, 19] each, as C-contiguous arrays.
+
+    Raises:
+      ValueError: an array has another dtype or shape.
+    """
+    before_rows = checked_rows("before_rows", before_rows)
+    after_rows = checked_rows("after_rows", after_rows)
+    if len(before_rows) != len(after_rows):
+        raise ValueError(f"{len(before_rows)} before_rows need as many after_rows, "
+                         f"not {len(after_rows)}")
+    return before_rows, after_rows
+
+
+def mover_rows(before_rows, after_rows):
+    """What the opponent saw when it moved, for each hand from which it can have moved so.
+
+    `N` denotes the hands of all moves, at most 165 a move.
+
+    Args:
+      before_rows: a seat's rows just before moves of its opponent, without a legal action,
+        uint8 [B, 19]. A row is the afterstate of the seat's last action, before or after its draw,
+        or comes from `rows_before_first_move`.
+      after_rows: the seat's rows after the moves, at its next decisions for example, uint8 [B, 19].
+
+    Returns:
+      rows: the opponent's observations, uint8 [N, 19].
+      masks: uint64 [N]; bit a is set if action a leads to what the viewer saw.
+      starts: int64 [B + 1]; the hands of move b are rows[starts[b] : starts[b + 1]]. There is none
+        if `after_rows` does not follow from `before_rows`.
+
+    Raises:
+      ValueError: an array has another dtype or shape.
+    """
+    before_rows, after_rows = checked_moves(before_rows, after_rows)
+    cdef const uint8_t[:, ::1] before = before_rows
+    cdef const uint8_t[:, ::1] after = after_rows
+    starts = np.zeros(len(before_rows) + 1, np.int64)
+    cdef int64_t[::1] starting = starts
+    cdef SeenMove move
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(before.shape[0]):
+            starting[i + 1] = starting[i]
+            if read_move(&before[i, 0], &after[i, 0], &move):
+                starting[i + 1] += number_of_hands(&move)
+    number = starts[len(before_rows)]
+    rows = np.empty((number, OBSERVATION_SIZE), np.uint8)
+    masks = np.empty(number, np.uint64)
+    cdef uint8_t[:, ::1] result = rows
+    cdef uint64_t[::1] leading = masks
+    with nogil:
+        for i in range(before.shape[0]):
+            if read_move(&before[i, 0], &after[i, 0], &move):
+                write_mover_rows(&move, &before[i, 0], &result[starting[i], 0],
+                                 &leading[starting[i]])
+    return rows, masks, starts
 
 
 def rows_before_first_move(after_rows):

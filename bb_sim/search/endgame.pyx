@@ -23,13 +23,16 @@ from bb_sim.rules.observation cimport (
 )
 from bb_sim.search.endgame_search cimport (
     Belief, HandBelief, Prospect, Replies, find_replies, prospect_before_last_draw, prospect_of,
-    take_belief, value_before_last_draw, value_of,
+    take_belief, value_of,
 )
 from bb_sim.search.objective cimport Objective, Worth, objective_of, worth_of
 
 from bb_sim.rules.actions import OPPONENTS
 from bb_sim.rules.arguments import checked_array
 from bb_sim.rules.observation import checked_rows
+
+cdef enum:
+    PARTS = 4                   # numbers in a Prospect
 
 MODELS = (*OPPONENTS, "best_reply")
 """The models of the opponent. A belief has a weight for each, in this order."""
@@ -103,36 +106,6 @@ cdef bint read_belief(const uint8_t* row, const float* posterior, HandBelief* ha
     return True
 
 
-cdef bint write_action_values(const uint8_t* row, const float* posterior, const Worth* worth,
-                              double* values) noexcept nogil:
-    """Writes values[action id] of NUM_ACTIONS actions, minus infinity for those not legal.
-
-    False if no hand in the posterior fits the row.
-    """
-    cdef Objective o
-    cdef Belief b
-    cdef HandBelief hands
-    cdef Game g
-    cdef Replies replies
-    cdef double value
-    cdef int i, action
-    for action in range(NUM_ACTIONS):
-        values[action] = -INFINITY
-    if not read_belief(row, posterior, &hands, &b):
-        return False
-    load(row, worth, &g, &o)
-    find_replies(&g, legal_actions_of(row), &replies)
-    for i in range(replies.number):
-        if hands.number > 1:
-            value = value_before_last_draw(&replies.games[i], &o, &hands)
-        else:
-            value = value_of(&replies.games[i], &o, &b)
-        while replies.actions[i]:
-            values[trailing_zeros(replies.actions[i])] = value
-            replies.actions[i] &= replies.actions[i] - 1
-    return True
-
-
 cdef double position_value(const uint8_t* row, const double* belief,
                            const Worth* worth) noexcept nogil:
     cdef Objective o
@@ -143,19 +116,22 @@ cdef double position_value(const uint8_t* row, const double* belief,
     return value_of(&g, &o, &b)
 
 
-cdef void write_prospect(Prospect prospect, double* out) noexcept nogil:
+cdef void write_prospect(Prospect prospect, int width, double* out) noexcept nogil:
+    """Writes the value alone (`width` 1), or all parts (`width` PARTS)."""
     out[0] = prospect.value
-    out[1] = prospect.win
-    out[2] = prospect.draw
-    out[3] = prospect.margin
+    if width == PARTS:
+        out[1] = prospect.win
+        out[2] = prospect.draw
+        out[3] = prospect.margin
 
 
 cdef bint write_action_prospects(const uint8_t* row, const float* posterior, const Worth* worth,
-                                 double* out) noexcept nogil:
-    """Writes NUM_ACTIONS prospects of four numbers, minus infinity for actions that are illegal.
+                                 int width, double* out) noexcept nogil:
+    """Writes NUM_ACTIONS prospects, minus infinity for actions that are illegal.
 
     False if no hand in the posterior fits the row.
     """
+    cdef bint in_parts = width == PARTS
     cdef Objective o
     cdef Belief b
     cdef HandBelief hands
@@ -163,19 +139,19 @@ cdef bint write_action_prospects(const uint8_t* row, const float* posterior, con
     cdef Replies replies
     cdef Prospect prospect
     cdef int i
-    for i in range(NUM_ACTIONS):
-        write_prospect(Prospect(-INFINITY, -INFINITY, -INFINITY, -INFINITY), out + 4 * i)
+    for i in range(NUM_ACTIONS * width):
+        out[i] = -INFINITY
     if not read_belief(row, posterior, &hands, &b):
         return False
     load(row, worth, &g, &o)
     find_replies(&g, legal_actions_of(row), &replies)
     for i in range(replies.number):
         if hands.number > 1:
-            prospect = prospect_before_last_draw(&replies.games[i], &o, &hands)
+            prospect = prospect_before_last_draw(&replies.games[i], &o, &hands, in_parts)
         else:
-            prospect = prospect_of(&replies.games[i], &o, &b)
+            prospect = prospect_of(&replies.games[i], &o, &b, in_parts)
         while replies.actions[i]:
-            write_prospect(prospect, out + 4 * trailing_zeros(replies.actions[i]))
+            write_prospect(prospect, width, out + width * trailing_zeros(replies.actions[i]))
             replies.actions[i] &= replies.actions[i] - 1
     return True
 
@@ -240,22 +216,8 @@ def endgame_values(rows, posterior, margin_weight, scoring="points", draw_reward
       ValueError: an argument does not fit, a row is not an endgame, or no hand in a posterior fits
         its row.
     """
-    cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
-    rows, posterior = _checked(rows, posterior)
-    cdef const uint8_t[:, ::1] given = rows
-    cdef const float[:, :, ::1] beliefs = posterior
-    values = np.empty((len(rows), NUM_ACTIONS))
-    cdef double[:, ::1] result = values
-    cdef Py_ssize_t unfit = -1
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(given.shape[0]):
-            if not write_action_values(&given[i, 0], &beliefs[i, 0, 0], &worth, &result[i, 0]):
-                unfit = i
-                break
-    if unfit >= 0:
-        raise ValueError(f"no hand in the posterior of row {unfit} fits the row")
-    return values
+    worth = margin_weight, scoring, draw_reward
+    return _action_prospects(rows, posterior, worth, 1)[:, :, 0]
 
 
 def action_prospects(rows, posterior, margin_weight, scoring="points", draw_reward=0.0):
@@ -267,18 +229,26 @@ def action_prospects(rows, posterior, margin_weight, scoring="points", draw_rewa
       float64 [B, 33, 4]: value, probability of a win, of a draw, and expected margin; minus
       infinity if an action is not legal.
     """
-    cdef Worth worth = worth_of(scoring, margin_weight, draw_reward)
+    worth = margin_weight, scoring, draw_reward
+    return _action_prospects(rows, posterior, worth, PARTS)
+
+
+def _action_prospects(rows, posterior, worth, width):
+    """float64 [B, 33, width], with the leading parts of each action's prospect."""
+    margin_weight, scoring, draw_reward = worth
+    cdef Worth checked = worth_of(scoring, margin_weight, draw_reward)
     rows, posterior = _checked(rows, posterior)
     cdef const uint8_t[:, ::1] given = rows
     cdef const float[:, :, ::1] beliefs = posterior
-    prospects = np.empty((len(rows), NUM_ACTIONS, 4))
+    prospects = np.empty((len(rows), NUM_ACTIONS, width))
     cdef double[:, :, ::1] result = prospects
+    cdef int parts = width
     cdef Py_ssize_t unfit = -1
     cdef Py_ssize_t i
     with nogil:
         for i in range(given.shape[0]):
             if not write_action_prospects(
-                &given[i, 0], &beliefs[i, 0, 0], &worth, &result[i, 0, 0]
+                &given[i, 0], &beliefs[i, 0, 0], &checked, parts, &result[i, 0, 0]
             ):
                 unfit = i
                 break
@@ -310,7 +280,7 @@ def position_prospects(rows, shares, margin_weight, scoring="points", draw_rewar
         raise ValueError("a row is no endgame: too many cards are hidden")
     cdef const uint8_t[:, ::1] given = rows
     cdef const double[:, ::1] beliefs = shares
-    prospects = np.empty((len(rows), 4))
+    prospects = np.empty((len(rows), PARTS))
     cdef double[:, ::1] result = prospects
     cdef Objective o
     cdef Belief b
@@ -324,7 +294,7 @@ def position_prospects(rows, shares, margin_weight, scoring="points", draw_rewar
                 break
             load(&given[i, 0], &worth, &g, &o)
             take_belief(&beliefs[i, 0], &b)
-            write_prospect(prospect_of(&g, &o, &b), &result[i, 0])
+            write_prospect(prospect_of(&g, &o, &b, True), PARTS, &result[i, 0])
     if hidden >= 0:
         raise ValueError(f"a card is hidden in row {hidden}")
     return prospects

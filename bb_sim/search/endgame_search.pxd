@@ -41,13 +41,12 @@ cdef void take_belief(const double* weights, Belief* belief) noexcept nogil
 # The value of a game without hidden cards. A deck may only hold the card that is drawn next.
 cdef double value_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil
 
-# The value of a game whose opponent is to move and holds all unseen cards but one, which it draws.
-# In `g` it holds that card too. Nothing else is hidden.
-cdef double value_before_last_draw(const Game* g, const Objective* o,
-                                   const HandBelief* belief) noexcept nogil
+# What best play leads to in a game without hidden cards; the value is that of `value_of`. Unless
+# `in_parts`, the value alone is filled in, which is faster.
+cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belief,
+                          bint in_parts) noexcept nogil
 
-# What best play leads to from there; the values are those of `value_of` and
-# `value_before_last_draw`.
-cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil
+# The same where the opponent is to move and holds all unseen cards but one, which it draws. In `g`
+# it holds that card too. Nothing else is hidden.
 cdef Prospect prospect_before_last_draw(const Game* g, const Objective* o,
-                                        const HandBelief* belief) noexcept nogil
+                                        const HandBelief* belief, bint in_parts) noexcept nogil

@@ -212,7 +212,8 @@ cdef inline Prospect scaled(Prospect prospect, double factor) noexcept nogil:
                     prospect.margin * factor)
 
 
-cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belief) noexcept nogil:
+cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belief,
+                          bint in_parts) noexcept nogil:
     cdef double[NUM_MODELS][MOST_REPLIES] chances
     cdef double[MOST_REPLIES] worst
     cdef Prospect prospect = Prospect(0.0, 0.0, 0.0, 0.0)
@@ -223,18 +224,20 @@ cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belie
     cdef double chance, value
     cdef int choice = 0
     cdef int i
+    if not in_parts:
+        return Prospect(value_of(g, o, belief), 0.0, 0.0, 0.0)
     if is_decided(g):
         return final_prospect(g, o)
     find_replies(g, legal_mask(g), &replies)
     if replies.number == 1:
-        return prospect_of(&replies.games[0], o, belief)
+        return prospect_of(&replies.games[0], o, belief, True)
     if g.to_move == o.viewer:
         for i in range(replies.number):
             value = value_of(&replies.games[i], o, belief)
             if value > best:
                 best = value
                 choice = i
-        return prospect_of(&replies.games[choice], o, belief)
+        return prospect_of(&replies.games[choice], o, belief, True)
     chances_of_named(g, &replies, belief.models & NAMED, chances)
     if belief.models >> BEST_REPLY:
         chances_of_best_reply(o, &replies, worst, chances[BEST_REPLY])
@@ -242,7 +245,7 @@ cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belie
         chance = learn(belief, chances, i, &later)
         if chance < NEGLIGIBLE_REPLY:
             continue
-        add_prospect(&prospect, chance, prospect_of(&replies.games[i], o, &later))
+        add_prospect(&prospect, chance, prospect_of(&replies.games[i], o, &later, True))
         total += chance
     return scaled(prospect, 1 / total)
 
@@ -250,31 +253,8 @@ cdef Prospect prospect_of(const Game* g, const Objective* o, const Belief* belie
 # --- One hidden card ----------------------------------------------------------------------------
 
 
-cdef double value_before_last_draw(const Game* g, const Objective* o,
-                                   const HandBelief* belief) noexcept nogil:
-    cdef double[NUM_MODELS][MOST_REPLIES] joint
-    cdef Replies replies
-    cdef Belief later
-    cdef double chance
-    cdef double total = 0.0
-    cdef double expectation = 0.0
-    cdef int i
-    if is_decided(g):
-        return final_value(g, o)
-    find_replies(g, legal_mask(g), &replies)
-    weigh_replies(g, o, belief, &replies, joint)
-    for i in range(replies.number):
-        chance = belief_after(joint, i, &later)
-        if chance < NEGLIGIBLE_REPLY:
-            continue
-        # The card that was hidden is drawn now, so the unseen cards are the hand.
-        expectation += chance * value_of(&replies.games[i], o, &later)
-        total += chance
-    return expectation / total
-
-
 cdef Prospect prospect_before_last_draw(const Game* g, const Objective* o,
-                                        const HandBelief* belief) noexcept nogil:
+                                        const HandBelief* belief, bint in_parts) noexcept nogil:
     cdef double[NUM_MODELS][MOST_REPLIES] joint
     cdef Prospect prospect = Prospect(0.0, 0.0, 0.0, 0.0)
     cdef Replies replies
@@ -290,7 +270,8 @@ cdef Prospect prospect_before_last_draw(const Game* g, const Objective* o,
         chance = belief_after(joint, i, &later)
         if chance < NEGLIGIBLE_REPLY:
             continue
-        add_prospect(&prospect, chance, prospect_of(&replies.games[i], o, &later))
+        # The card that was hidden is drawn now, so the unseen cards are the hand.
+        add_prospect(&prospect, chance, prospect_of(&replies.games[i], o, &later, in_parts))
         total += chance
     return scaled(prospect, 1 / total)
 
@@ -340,7 +321,6 @@ cdef void add_replies(const Replies* replies, unsigned int hand, const double* w
     for i in range(replies.number):
         if is_played_by(hand, replies.actions[i]):
             legal |= replies.actions[i]
-            best = min(best, worst[i])
     for model in range(NUM_OPPONENTS):
         if weights[model] == 0:
             continue
@@ -352,6 +332,9 @@ cdef void add_replies(const Replies* replies, unsigned int hand, const double* w
                 actions &= actions - 1
     if weights[BEST_REPLY] == 0:
         return
+    for i in range(replies.number):
+        if replies.actions[i] & legal:
+            best = min(best, worst[i])
     for i in range(replies.number):
         if replies.actions[i] & legal and worst[i] <= best + EQUAL_VALUES:
             number += popcount(replies.actions[i])

@@ -11,23 +11,25 @@ import numpy as np
 
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 
 from bb_sim.opponents.posterior cimport NETWORK_MODEL, NUM_HANDS, NUM_MODELS
 from bb_sim.rules.afterstates cimport is_position, legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
-from bb_sim.rules.engine cimport DECK_SIZE, HAND_SIZE, NUM_ACTIONS, NUM_SPECIES, Game, play
-from bb_sim.rules.observation cimport (
-    DECK_BYTE, OBSERVATION_SIZE, TURN_BYTE, UNSEEN_BYTE, set_at,
-)
+from bb_sim.rules.engine cimport DECK_SIZE, NUM_ACTIONS, Game, play
+from bb_sim.rules.observation cimport OBSERVATION_SIZE, TURN_BYTE
 from bb_sim.search.endgame cimport is_endgame_row, position_value
 from bb_sim.search.objective cimport (
     Objective, Worth, final_margin, final_outcome, objective_of, worth_of,
 )
+from bb_sim.search.row_hash cimport hash_of, table_size_for
 from bb_sim.search.simulation cimport NO_REPLY, Simulation, play_reply, settle, write_movers_row
-from bb_sim.search.worlds cimport Holdings, keep_hand, list_holdings, make_world, order_decks
+from bb_sim.search.worlds cimport (
+    Holdings, keep_hand, known_hand, list_holdings, make_world, order_decks,
+)
 
 from bb_sim.rules.arguments import checked_array, checked_int
+from bb_sim.search.worlds import check_decks
 
 cpdef enum:
     # From this turn on, rows without hidden cards are searched to the end of the game, which takes
@@ -86,7 +88,6 @@ cdef class Simulator:
     cdef Holdings* _holdings
     cdef const uint8_t[:, :, ::1] _decks    # None where the worlds are drawn
     cdef bint _decks_known
-    cdef const float[:, :, ::1] _beliefs
     cdef const double[:, ::1] _shares       # sums over the hands
 
     # All is made here, where no subclass can leave it out and nobody can do it twice.
@@ -139,7 +140,6 @@ cdef class Simulator:
             checked_array("seeds", seeds, np.uint64, (size,)).copy(),
             checked_array("first_worlds", first_worlds, np.int32, (size,)).copy(),
             checked_array("num_worlds", num_worlds, np.int32, (size,)).copy(),
-            beliefs.copy(),
             shares,
         )
         if size and (arrays[3].min() < 0 or arrays[4].min() < 0):
@@ -147,7 +147,7 @@ cdef class Simulator:
         known = None
         if decks is not None:
             known = checked_array("decks", decks, np.uint8, (size, 2, DECK_SIZE)).copy()
-            _check_decks(arrays[0], known)
+            check_decks(arrays[0], known)
         if (arrays[3].astype(np.int64) + arrays[4] > np.iinfo(np.int32).max).any():
             raise ValueError("first_worlds and num_worlds together exceed 2**31 - 1")
         cdef const uint8_t[:, ::1] rows = arrays[0]
@@ -164,12 +164,13 @@ cdef class Simulator:
         if simulations > self.capacity:
             raise ValueError(f"{simulations} simulations exceed the capacity of {self.capacity}")
         (self._observations, self._candidates, self._seeds, self._first_worlds, self._num_worlds,
-         self._beliefs, self._shares) = arrays
+         self._shares) = arrays
         self._decks_known, self._decks = known is not None, known
         self._stage = IDLE
+        cdef const float[:, :, ::1] weights = beliefs
         cdef Py_ssize_t done
         with nogil:
-            done = self._begin()
+            done = self._begin(weights)
         if done < size:
             raise ValueError(f"no hand in the belief about position {done} fits its row")
         self.asks_network = bool((shares[:, NETWORK_MODEL] > 0).any())
@@ -319,7 +320,7 @@ cdef class Simulator:
                     row, &self._shares[self._positions[i], 0], &self._worth
                 )
 
-    cdef Py_ssize_t _begin(self) noexcept nogil:
+    cdef Py_ssize_t _begin(self, const float[:, :, ::1] beliefs) noexcept nogil:
         """Begins the simulations. Returns B, or the first position without a holding."""
         cdef Game world
         cdef const uint8_t* row
@@ -330,9 +331,9 @@ cdef class Simulator:
         for b in range(self._candidates.shape[0]):
             row = &self._observations[b, 0]
             viewer = viewer_of(row)
-            if list_holdings(row, &self._beliefs[b, 0, 0], self._holdings) == 0:
+            if list_holdings(row, &beliefs[b, 0, 0], self._holdings) == 0:
                 return b
-            if self._decks_known and keep_hand(self._holdings, self._known_hand(b)) == 0:
+            if self._decks_known and keep_hand(self._holdings, known_hand(row, &self._decks[b, 0, 0])) == 0:
                 return b
             for w in range(self._first_worlds[b], self._first_worlds[b] + self._num_worlds[b]):
                 model = make_world(&world, row, self._holdings, self._seeds[b], w)
@@ -351,17 +352,6 @@ cdef class Simulator:
                     simulation += 1
         self._end = simulation
         return self._candidates.shape[0]
-
-    cdef unsigned int _known_hand(self, Py_ssize_t b) noexcept nogil:
-        """The unseen cards of a position that are not in the opponent's deck."""
-        cdef const uint8_t* row = &self._observations[b, 0]
-        cdef unsigned int hand = set_at(row, UNSEEN_BYTE)
-        cdef int i, species
-        for i in range(DECK_SIZE):
-            species = self._decks[b, 1 - viewer_of(row), i]
-            if species < NUM_SPECIES:
-                hand &= ~(1 << species)
-        return hand
 
     cdef void _reply(self, const float* policies) noexcept nogil:
         cdef Simulation* simulation = self._simulations
@@ -426,40 +416,3 @@ cdef class Simulator:
             if memcmp(&self._rows[place, 0], row, OBSERVATION_SIZE) == 0:
                 return place
             slot = (slot + 1) & (slots - 1)
-
-
-def _check_decks(rows, decks):
-    """Refuses decks, uint8 [B, 2, 8], that do not fit the rows, uint8 [B, 19], of movers."""
-    bits = np.where(decks < NUM_SPECIES, 1 << np.minimum(decks, NUM_SPECIES).astype(int), 0)
-    sets = np.bitwise_or.reduce(bits, axis=2)
-    sizes = (decks < NUM_SPECIES).sum(axis=2)
-    for b, row in enumerate(rows):
-        mover = row[TURN_BYTE] & 1
-        own, unseen = (int.from_bytes(bytes(row[at : at + 2]), "little")
-                       for at in (DECK_BYTE, UNSEEN_BYTE))
-        of_other = int(sets[b, 1 - mover])
-        held = unseen.bit_count() - int(sizes[b, 1 - mover])
-        if (sets[b, mover] != own or of_other & ~unseen or own.bit_count() != sizes[b, mover]
-                or of_other.bit_count() != sizes[b, 1 - mover]
-                or held != min(unseen.bit_count(), HAND_SIZE)):
-            raise ValueError(f"the decks of position {b} do not fit its row")
-
-
-cdef Py_ssize_t table_size_for(Py_ssize_t rows) noexcept nogil:
-    """A power of two of at least twice the rows, so that look-ups in the table are short."""
-    cdef Py_ssize_t size = 2
-    while size < 2 * rows:
-        size *= 2
-    return size
-
-
-cdef inline uint64_t hash_of(const uint8_t* row) noexcept nogil:
-    cdef uint64_t a, b
-    cdef uint64_t c = 0
-    memcpy(&a, row, 8)
-    memcpy(&b, row + 8, 8)
-    memcpy(&c, row + 16, 3)
-    a = (a ^ (b * <uint64_t>0xFF51AFD7ED558CCD)) + c * <uint64_t>0xC4CEB9FE1A85EC53
-    a ^= a >> 32
-    a *= <uint64_t>0x9E3779B97F4A7C15
-    return a >> 32

@@ -30,3 +30,7 @@ cdef int make_world(Game* g, const uint8_t* row, const Holdings* holdings, uint6
 # Puts the cards of a world's decks in the order given: the species of players 0 and 1, DECK_SIZE
 # each, the next card first; what lies beyond their ends is above every species.
 cdef void order_decks(Game* g, const uint8_t* decks) noexcept nogil
+
+# The unseen cards of a decision row that are not in the opponent's deck. `decks` holds the decks of
+# both players, DECK_SIZE bytes each.
+cdef unsigned int known_hand(const uint8_t* row, const uint8_t* decks) noexcept nogil

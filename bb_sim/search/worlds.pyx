@@ -14,9 +14,11 @@ from bb_sim.rules.afterstates cimport game_from_row, is_position, viewer_of
 from bb_sim.rules.bits cimport trailing_zeros
 from bb_sim.rules.conversion cimport state_from_game
 from bb_sim.rules.engine cimport (
-    ALL_SPECIES, DECK_SIZE, NUM_SPECIES, OWNER_SHIFT, next_random, random_below,
+    ALL_SPECIES, DECK_SIZE, HAND_SIZE, NUM_SPECIES, OWNER_SHIFT, next_random, random_below,
 )
-from bb_sim.rules.observation cimport LEGAL_BYTE, OBSERVATION_SIZE, UNSEEN_BYTE, set_at
+from bb_sim.rules.observation cimport (
+    DECK_BYTE, LEGAL_BYTE, OBSERVATION_SIZE, TURN_BYTE, UNSEEN_BYTE, set_at,
+)
 
 from bb_sim.opponents.posterior import uniform_posterior
 from bb_sim.rules.arguments import checked_array, checked_int
@@ -140,6 +142,16 @@ cdef void order_decks(Game* g, const uint8_t* decks) noexcept nogil:
                 g.deck_left[player] += 1
 
 
+cdef unsigned int known_hand(const uint8_t* row, const uint8_t* decks) noexcept nogil:
+    cdef unsigned int hand = set_at(row, UNSEEN_BYTE)
+    cdef int i, species
+    for i in range(DECK_SIZE):
+        species = decks[(1 - viewer_of(row)) * DECK_SIZE + i]
+        if species < NUM_SPECIES:
+            hand &= ~(1 << species)
+    return hand
+
+
 cdef inline uint8_t nth_species(uint16_t species, int n) noexcept nogil:
     while n:
         species &= species - 1
@@ -197,3 +209,28 @@ def sample_worlds(observation, seed, count, posterior=None):
                     departed += 1
         worlds.append(state_from_game(&g))
     return worlds
+
+
+def check_decks(rows, decks):
+    """Checks the decks of positions; see `Simulator.begin`.
+
+    Args:
+      rows: the decision rows, uint8 [B, 19].
+      decks: uint8 [B, 2, 8].
+
+    Raises:
+      ValueError: decks do not fit their row.
+    """
+    bits = np.where(decks < NUM_SPECIES, 1 << np.minimum(decks, NUM_SPECIES).astype(int), 0)
+    sets = np.bitwise_or.reduce(bits, axis=2)
+    sizes = (decks < NUM_SPECIES).sum(axis=2)
+    for b, row in enumerate(rows):
+        mover = row[TURN_BYTE] & 1
+        own, unseen = (int.from_bytes(bytes(row[at : at + 2]), "little")
+                       for at in (DECK_BYTE, UNSEEN_BYTE))
+        of_other = int(sets[b, 1 - mover])
+        held = unseen.bit_count() - int(sizes[b, 1 - mover])
+        if (sets[b, mover] != own or of_other & ~unseen or own.bit_count() != sizes[b, mover]
+                or of_other.bit_count() != sizes[b, 1 - mover]
+                or held != min(unseen.bit_count(), HAND_SIZE)):
+            raise ValueError(f"the decks of position {b} do not fit its row")

@@ -22,11 +22,10 @@ from bb_sim.opponents.posterior import (
     NUM_MODELS,
     TREMBLE,
     hand_probabilities,
-    mover_rows,
     uniform_posterior,
     update_posterior,
 )
-from bb_sim.opponents.seen_move import rows_before_first_move
+from bb_sim.opponents.seen_move import mover_rows, rows_before_first_move
 from bb_sim.rules.afterstates import afterstates_of
 from bb_sim.rules.observation import POINTS_BYTE, TURN_BYTE, legal_mask_of
 from tests.bb_sim.rows import DECK, HAND, bits
@@ -335,6 +334,32 @@ def test_a_move_that_the_rules_do_not_explain_leaves_the_models_as_they_are():
     )
 
 
+def test_a_move_that_no_believed_hand_can_make_leaves_the_models_as_they_are():
+    position, move = seen_moves(1, 8, range(4, 12))[0]
+    before, after = rows_around(position, move)
+    posterior = uniform_posterior(before, NAMED[None])
+    # Without the played species: the hands of the cards unseen afterwards.
+    posterior[0, :, 0] = uniform_posterior(after, np.eye(1, NUM_MODELS))[0, :, 0]
+    posterior[0, :, 1:] = 0
+    assert update_posterior(posterior, [0], before, after).tolist() == [False]
+    expected = uniform_posterior(after, np.eye(1, NUM_MODELS))
+    assert np.allclose(posterior, expected, atol=1e-6)
+
+
+def test_what_is_read_may_lie_in_the_memory_of_the_posterior():
+    pairs = [rows_around(*seen) for seen in seen_moves(2, 8, range(4, 12))]
+    before, after = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
+    posterior = uniform_posterior(before, np.full((2, NUM_MODELS), 1 / NUM_MODELS))
+    hands = len(mover_rows(before, after)[0])
+    # Half of each of these numbers is a weight of 0 and the other half one of 1.75.
+    network = posterior[0].reshape(-1)[: 2 * hands].view(np.float64)
+    network[:] = 0.5
+    apart = posterior.copy()
+    update_posterior(apart, [0, 1], before, after, network.copy())
+    update_posterior(posterior, [0, 1], before, after, network)
+    assert (posterior == apart).all()
+
+
 def test_what_cannot_be_is_refused_by_name():
     before, after = rows_around(*seen_moves(1, 8, range(4, 12))[0])
     good = uniform_posterior(before, NAMED[None])
@@ -344,6 +369,9 @@ def test_what_cannot_be_is_refused_by_name():
         mover_rows(before.astype(int), after)
     with pytest.raises(ValueError, match="seats must be 0 to 0"):
         update_posterior(good, [1], before, after)
+    for unsound in (0 * good, -good, np.full_like(good, np.nan), np.full_like(good, np.inf)):
+        with pytest.raises(ValueError, match="the posterior of seat 0 must hold finite weights"):
+            update_posterior(unsound, [0], before, after)
     with pytest.raises(ValueError, match="posterior must be a float32 array"):
         update_posterior(good.astype(float), [0], before, after)
     with pytest.raises(ValueError, match="network must be a float64 array"):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bb_sim import Card, State, legal_actions, new_game, observe
-from bb_sim.opponents.posterior import NUM_MODELS, mover_rows, uniform_posterior
+from bb_sim.opponents.posterior import NUM_MODELS, uniform_posterior
+from bb_sim.opponents.seen_move import mover_rows
 from bb_sim.rules.afterstates import afterstates_of, expand_afterstates
 from bb_sim.rules.observation import (
     ANIMALS_BYTE,
