@@ -234,6 +234,8 @@ class Engine:
             if number:
                 move = ACTIONS.index(known.moves[turn - 2 - known.start.turn])
                 beliefs.played(_ONLY, rows[number - 1], np.array([move], np.uint8))
+                # The opponent answered what this move led to, which the next row need not show.
+                seen = (*seen, move)
             elif turn > 1:
                 # What was played before the record begins is not known.
                 beliefs.join(_ONLY, known.row(known.start.turn, seat)[None])

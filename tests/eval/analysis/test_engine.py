@@ -8,13 +8,13 @@ import pytest
 
 from bb_jax.search import Search, SearchConfig
 from bb_jax.search.config import MODELS
-from bb_sim import ACTIONS, legal_actions, new_game
+from bb_sim import ACTIONS, SPECIES, Action, legal_actions, new_game
 from bb_sim.opponents.models import opponent_action_probabilities
 from bb_sim.opponents.posterior import uniform_posterior
 from eval.analysis.engine import Engine
 from eval.analysis.errors import AnalysisError, CancelledError
 from eval.analysis.notation import move_text, parse_game, parse_move
-from eval.analysis.record import GameRecord
+from eval.analysis.record import GameRecord, dealt_record
 from eval.analysis.results import Analysis, OpponentAnalysis
 from eval.matches.search_session import SearchSession
 from eval.matches.streams import mixed_seeds
@@ -252,6 +252,22 @@ def test_what_is_remembered_of_earlier_decisions_changes_nothing():
     other = Engine(tiny_policy())
     backwards = [judge(other, turn) for turn in reversed(turns)]
     assert forwards == backwards[::-1] == [judge(other, turn) for turn in turns]
+
+
+def test_what_is_remembered_belongs_to_the_moves_that_were_played():
+    """The snake sorts away how far the kangaroo hopped, but answered another queue each time."""
+    first = ["seal", "kangaroo"]
+    second = ["zebra", "snake"]
+    dealt = [cards + [name for name in SPECIES if name not in cards] for cards in (first, second)]
+    moves = [Action("seal"), Action("zebra"), Action("kangaroo", (1,)), Action("snake")]
+    other = [*moves[:2], Action("kangaroo", (2,)), moves[3]]
+    records = [dealt_record(dealt, played) for played in (moves, other)]
+    assert (records[0].row(4, 0) == records[1].row(4, 0)).all()
+    engine = Engine(tiny_policy())
+    together = [engine.analyse(record, samples=0).opponent for record in records]
+    apart = [Engine(tiny_policy()).analyse(record, samples=0).opponent for record in records]
+    assert apart[0] != apart[1]
+    assert together == apart
 
 
 def test_a_position_set_up_by_hand_is_analysed():
