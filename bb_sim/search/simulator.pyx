@@ -16,7 +16,7 @@ from libc.string cimport memcmp, memset
 from bb_sim.opponents.posterior cimport NETWORK_MODEL, NUM_HANDS, NUM_MODELS
 from bb_sim.rules.afterstates cimport is_position, legal_actions_of, viewer_of
 from bb_sim.rules.bits cimport popcount, trailing_zeros
-from bb_sim.rules.engine cimport DECK_SIZE, NUM_ACTIONS, Game, play
+from bb_sim.rules.engine cimport NUM_ACTIONS, Game, play
 from bb_sim.rules.observation cimport OBSERVATION_SIZE, TURN_BYTE
 from bb_sim.search.endgame cimport is_endgame_row, position_value
 from bb_sim.search.objective cimport (
@@ -29,7 +29,7 @@ from bb_sim.search.worlds cimport (
 )
 
 from bb_sim.rules.arguments import checked_array, checked_int
-from bb_sim.search.worlds import check_decks
+from bb_sim.search.worlds import checked_decks
 
 cpdef enum:
     # From this turn on, rows without hidden cards are searched to the end of the game, which takes
@@ -146,8 +146,7 @@ cdef class Simulator:
             raise ValueError("first_worlds and num_worlds must not be negative")
         known = None
         if decks is not None:
-            known = checked_array("decks", decks, np.uint8, (size, 2, DECK_SIZE)).copy()
-            check_decks(arrays[0], known)
+            known = checked_decks(arrays[0], decks)
         if (arrays[3].astype(np.int64) + arrays[4] > np.iinfo(np.int32).max).any():
             raise ValueError("first_worlds and num_worlds together exceed 2**31 - 1")
         cdef const uint8_t[:, ::1] rows = arrays[0]

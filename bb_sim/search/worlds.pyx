@@ -22,6 +22,7 @@ from bb_sim.rules.observation cimport (
 
 from bb_sim.opponents.posterior import uniform_posterior
 from bb_sim.rules.arguments import checked_array, checked_int
+from bb_sim.rules.observation import checked_rows
 
 # The steps of the two-dimensional quasirandom sequence R2 (Roberts, "The unreasonable effectiveness
 # of quasirandom sequences", 2018): 1/p and 1/p**2 for the root p = 1.3247... of p**3 = p + 1, in
@@ -211,16 +212,18 @@ def sample_worlds(observation, seed, count, posterior=None):
     return worlds
 
 
-def check_decks(rows, decks):
-    """Checks the decks of positions; see `Simulator.begin`.
+def checked_decks(rows, decks):
+    """A copy of the decks of positions, uint8 [B, 2, 8]; see `Simulator.begin`.
 
     Args:
       rows: the decision rows, uint8 [B, 19].
       decks: uint8 [B, 2, 8].
 
     Raises:
-      ValueError: decks do not fit their row.
+      ValueError: an array has another dtype or shape, or decks do not fit their row.
     """
+    rows = checked_rows("rows", rows)
+    decks = checked_array("decks", decks, np.uint8, (len(rows), 2, DECK_SIZE)).copy()
     bits = np.where(decks < NUM_SPECIES, 1 << np.minimum(decks, NUM_SPECIES).astype(int), 0)
     sets = np.bitwise_or.reduce(bits, axis=2)
     sizes = (decks < NUM_SPECIES).sum(axis=2)
@@ -234,3 +237,4 @@ def check_decks(rows, decks):
                 or of_other.bit_count() != sizes[b, 1 - mover]
                 or held != min(unseen.bit_count(), HAND_SIZE)):
             raise ValueError(f"the decks of position {b} do not fit its row")
+    return decks

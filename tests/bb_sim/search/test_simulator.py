@@ -1,6 +1,7 @@
 """Simulations against whole turns played through the Python face."""
 
 from collections import Counter
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from bb_sim.rules.observation import (
     legal_mask_of,
 )
 from bb_sim.search.simulator import EXACT_FROM, Simulator
-from bb_sim.search.worlds import sample_worlds
+from bb_sim.search.worlds import checked_decks, sample_worlds
 from tests.bb_sim.rows import MARGINS, UNSEEN, bits, states_of_random_games
 
 DRAW = -0.25
@@ -274,8 +275,11 @@ def test_decks_that_do_not_fit_are_refused():
     for decks in (swapped, doubled, short):
         with pytest.raises(ValueError, match="the decks of position 0 do not fit its row"):
             Simulator(10).begin(*arrays, shares, decks)
-    with pytest.raises(ValueError, match="decks must be a uint8 array"):
-        Simulator(10).begin(*arrays, shares, good[0])
+    for wrong in (good[0], good.astype(int), Fraction(1, 3)):
+        with pytest.raises(ValueError, match="decks must be a uint8 array"):
+            Simulator(10).begin(*arrays, shares, wrong)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="decks must be a uint8 array"):
+            checked_decks(arrays[0], wrong)  # type: ignore[arg-type]
 
 
 def test_what_does_not_fit_is_refused():
