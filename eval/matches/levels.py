@@ -2,7 +2,7 @@
 
 Each level is a way to play with a checkpoint that comes with the repository. Their ratings are from
 games against each other and against the ten, on the scale where `random` has Elo 0:
-`python -m eval.level_ratings --games 40`.
+`python -m eval.level_ratings --games 100`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class Level:
 
 
 LEVELS = (
-    Level("beginner", "iter0_to_600", 6.0, None, 228, 37),
-    Level("novice", "iter0_to_600", 2.0, None, 404, 32),
-    Level("casual", "iter0_to_600", 1.0, None, 487, 32),
-    Level("club", "iter0_to_600", None, None, 505, 32),
-    Level("strong", "champion", 2.0, None, 746, 41),
-    Level("expert", "champion", 1.0, None, 951, 45),
-    Level("master", "champion", None, None, 1090, 64),
-    Level("champion", "champion", None, 200, 1250, 77),
+    Level("beginner", "iter0_to_600", 6.0, None, 219, 23),
+    Level("novice", "iter0_to_600", 2.0, None, 403, 20),
+    Level("casual", "iter0_to_600", 1.0, None, 482, 20),
+    Level("club", "iter0_to_600", None, None, 513, 20),
+    Level("strong", "champion", 2.0, None, 741, 25),
+    Level("expert", "champion", 1.0, None, 952, 33),
+    Level("master", "champion", None, None, 1052, 38),
+    Level("champion", "champion", None, 200, 1250, 50),
 )
 """From the weakest to the strongest."""
 
