@@ -118,7 +118,8 @@ class Copier:
 
     def _copy(self) -> None:
         retry = _FIRST_RETRY_SECONDS
-        while not self._ended.is_set():
+        # Once all is copied, the folder may belong to the next start.
+        while not (self._ended.is_set() or self._idle.is_set()):
             try:
                 busy = self._copy_next()
             except _ClosedError:

@@ -75,7 +75,9 @@ def test_a_stranger_is_no_member_and_keeps_nobody_out(answer, ends):
     with Door() as door, ExitStack() as stack:
         strangers = [stack.enter_context(door.stranger()) for _ in range(3)]
         for stranger in strangers:
-            stranger.sendall(answer)
+            # A stranger that says too much may be hung up on before its end.
+            with suppress(ConnectionError):
+                stranger.sendall(answer)
             if ends:
                 stranger.close()
         began = time.monotonic()

@@ -206,6 +206,23 @@ def test_a_request_to_stop_reaches_the_training_as_a_signal(url, run, said, monk
     assert received == [signal.SIGINT]
 
 
+def test_nothing_is_copied_after_the_last_step(url, run, said, monkeypatch):
+    copier = Copier(a_mirror(url), run, said.append)
+    save_step(run, 50)
+    wait = copier._idle.wait
+
+    def wake_late(seconds):
+        idle = wait(seconds)
+        if idle:
+            save_step(run, 100)
+            time.sleep(0.3)
+        return idle
+
+    monkeypatch.setattr(copier._idle, "wait", wake_late)
+    assert close(copier)
+    assert a_mirror(url).steps() == [50]
+
+
 def test_an_error_of_the_training_comes_through(url, run, said):
     save_step(run, 50)
     with (
