@@ -185,7 +185,9 @@ def afterstates_of(observations, actions):
     if actions.shape != (len(observations),) or actions.dtype.kind not in "iu":
         raise ValueError(f"actions must be {len(observations)} integers")
     # No number of another size may turn into an action.
-    wanted = np.where((actions >= 0) & (actions < NUM_ACTIONS), actions, -1).astype(np.int32)
+    known = (actions >= 0) & (actions < NUM_ACTIONS)
+    wanted = np.full(len(actions), -1, np.int32)
+    wanted[known] = actions[known]
     afterstates = np.empty_like(observations)
     cdef const uint8_t[:, ::1] rows = observations
     cdef const int32_t[::1] chosen = wanted

@@ -49,6 +49,17 @@ def test_no_rows_have_no_afterstates():
     assert afterstates.shape == (0, 19) and starts.tolist() == [0]
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u4", "i8", "u8", ">i4"])
+def test_actions_are_integers_of_any_size(dtype):
+    state = new_game(1)
+    actions = np.array([ACTIONS.index(action) for action in legal_actions(state)])
+    rows = np.repeat(observe(state)[None], len(actions), axis=0)
+    expected = afterstates_of(rows, actions)
+    assert afterstates_of(rows, actions.astype(dtype)).tolist() == expected.tolist()
+    with pytest.raises(ValueError, match="action 100 is not legal"):
+        afterstates_of(rows[:1], np.array([100], dtype))
+
+
 def test_what_cannot_be_is_refused_by_name():
     row = observe(new_game(1))[None]
     illegal = next(a for a in range(33) if ACTIONS[a] not in legal_actions(new_game(1)))
