@@ -59,7 +59,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket at the address, before anything slow begins.
+    """A socket at the address, where browsers wait from now on until they are served.
 
     Raises:
       EvaluationError: the address cannot be had.
@@ -71,6 +71,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()
     except OSError as error:
         listening.close()
         reason = error.strerror or str(error)

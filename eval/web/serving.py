@@ -37,7 +37,7 @@ def serve(table: Table, listening: socket.socket, host: str, browse: str | None)
 
     Args:
       table: what is played and thought about.
-      listening: a bound socket.
+      listening: a socket that listens already, so that a browser waits for a slow start.
       host: the address that it is bound to.
       browse: the address to open in a browser; None opens none.
     """
@@ -54,6 +54,5 @@ def serve(table: Table, listening: socket.socket, host: str, browse: str | None)
         timeout_graceful_shutdown=2,
     )
     if browse is not None:
-        # Once the server has had a moment to begin; a browser waits for a slow one.
-        threading.Timer(0.5, webbrowser.open, (browse,)).start()
+        threading.Thread(target=webbrowser.open, args=(browse,), daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
