@@ -54,7 +54,8 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "statistics": ("runs", "matches"),
         "analysis": ("runs", "matches", "statistics"),
         "report": ("runs", "matches", "statistics"),
-        "web": ("pictures", "runs", "matches", "statistics", "analysis"),
+        "games": ("runs", "matches", "statistics", "analysis"),
+        "web": ("pictures", "runs", "matches", "statistics", "analysis", "games"),
     },
     "train": {
         "interrupt": (),

@@ -14,8 +14,9 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bb_jax.errors import UserError
+from eval.games.game import GameError
 from eval.web import messages
-from eval.web.games import Game, GameError, new_secret
+from eval.web.hosted_games import HostedGame, new_secret
 from eval.web.messages import BadMessageError, read_request
 from eval.web.reviews import review_json
 from eval.web.table import Table, read_record
@@ -37,7 +38,7 @@ class Connection:
         self._player = ""
         self._outbox: asyncio.Queue[str] = asyncio.Queue(_MOST_UNSENT)
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._shown: set[Game] = set()
+        self._shown: set[HostedGame] = set()
         self._overrun = asyncio.Event()
 
     async def run(self) -> None:
@@ -176,7 +177,7 @@ class Connection:
             self._player, request.players, request.games, request.scoring, say
         )
 
-    def _show(self, game: Game) -> Json:
+    def _show(self, game: HostedGame) -> Json:
         """The whole game as far as it may be seen; what happens in it is told from now on."""
         for other in self._shown - {game}:
             other.listeners.discard(self._say)

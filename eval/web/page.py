@@ -11,9 +11,9 @@ from html import escape
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from eval.games.animal_rules import RULES
+from eval.games.opponents import Offer
 from eval.pictures.animals import ANIMALS
-from eval.web.animal_rules import RULES
-from eval.web.opponents import Offer
 from eval.web.views import animals_json, offer_json
 
 _KINDS = {

@@ -11,10 +11,10 @@ import uvicorn
 
 from bb_jax import load_policy
 from eval.analysis.engine import Engine
+from eval.games.opponents import Opponents
 from eval.runs.references import find_policy
 from eval.web.guard import local_hosts
 from eval.web.messages import MAX_MESSAGE
-from eval.web.opponents import Opponents
 from eval.web.server import make_app
 from eval.web.table import Table
 

@@ -17,10 +17,11 @@ from eval.analysis.engine import Engine
 from eval.analysis.notation import link_text, parse_game, parse_link
 from eval.analysis.record import GameRecord
 from eval.analysis.results import Analysis
+from eval.games.game import GameError, check_scoring
+from eval.games.opponents import Opponents
 from eval.matches.match import play_pairings
 from eval.matches.players import AgentPlayer
-from eval.web.games import Game, GameError, Games, new_secret
-from eval.web.opponents import Opponents
+from eval.web.hosted_games import Games, HostedGame, new_secret
 from eval.web.thinking import BusyError, Thinker
 from eval.web.views import Json, game_json, open_cards, position_json, turn_json
 
@@ -91,13 +92,15 @@ class Table:
 
     # --- Playing --------------------------------------------------------------------------------
 
-    def new_game(self, player: str, opponent: str, seat: int | None, scoring: Scoring) -> Game:
+    def new_game(
+        self, player: str, opponent: str, seat: int | None, scoring: Scoring
+    ) -> HostedGame:
         """Begins a game; see `Games.begin`."""
         game = self.games.begin(player, self.opponents.offer(opponent), seat, scoring)
         self._let_opponent_move(game)
         return game
 
-    def game_from_cards(self, player: str, cards: str) -> Game:
+    def game_from_cards(self, player: str, cards: str) -> HostedGame:
         """Begins a game with the cards of somebody else's."""
         record, seat, opponent = open_cards(cards)
         offer = self.opponents.offer(opponent)
@@ -105,7 +108,7 @@ class Table:
         self._let_opponent_move(game)
         return game
 
-    def exchanged(self, game: Game) -> Game:
+    def exchanged(self, game: HostedGame) -> HostedGame:
         """Begins a game with the same cards as a finished one, from the other seat.
 
         Raises:
@@ -119,7 +122,7 @@ class Table:
         self._let_opponent_move(again)
         return again
 
-    def play(self, game: Game, turn: int, action: int) -> Json:
+    def play(self, game: HostedGame, turn: int, action: int) -> Json:
         """Plays the person's move and lets the opponent think about its own."""
         before = game.state
         game.play_of_person(turn, action)
@@ -129,26 +132,26 @@ class Table:
         game.say(message)
         return {}
 
-    def undo(self, game: Game) -> Json:
+    def undo(self, game: HostedGame) -> Json:
         game.undo()
         self._let_opponent_move(game)
         game.say({"push": "undone", "game": game.id, "view": game_json(game)})
         return {}
 
-    def wake(self, game: Game) -> None:
+    def wake(self, game: HostedGame) -> None:
         """Lets the opponent move where it has not, for example after an error."""
         self._let_opponent_move(game)
 
-    def _turn_message(self, game: Game, before: State) -> Json:
+    def _turn_message(self, game: HostedGame, before: State) -> Json:
         return {"push": "turn", "game": game.id, "turn": turn_json(before, game.moves[-1])}
 
-    def _let_opponent_move(self, game: Game) -> None:
+    def _let_opponent_move(self, game: HostedGame) -> None:
         if game.thinking or not game.is_opponents_turn:
             return
         game.thinking = True
         self._start(self._opponent_moves(game))
 
-    async def _opponent_moves(self, game: Game) -> None:
+    async def _opponent_moves(self, game: HostedGame) -> None:
         """Plays for the opponent until it is the person's turn."""
         try:
             while game.is_opponents_turn:
@@ -192,7 +195,7 @@ class Table:
 
     # --- Analysing ------------------------------------------------------------------------------
 
-    async def hint(self, game: Game) -> Json:
+    async def hint(self, game: HostedGame) -> Json:
         """The analysis of the person's position, from what the person has seen.
 
         Raises:
@@ -237,9 +240,7 @@ class Table:
     def watch(self, players: tuple[str, str], scoring: Scoring) -> Json:
         """Begins a game between two agents."""
         for key in players:
-            offer = self.opponents.offer(key)
-            if offer.scoring not in (None, scoring):
-                raise GameError(f"{offer.label} plays for {offer.scoring}, not for {scoring}")
+            check_scoring(self.opponents.offer(key), scoring)
         watched = Watched(players, scoring, [new_game(secrets.randbits(64))])
         name = new_secret()
         self._watched[name] = watched
@@ -294,8 +295,7 @@ class Table:
             offer = self.opponents.offer(key)
             if offer.group == "agent":
                 raise GameError("Python agents play one game at a time here; see eval.main")
-            if offer.scoring not in (None, scoring):
-                raise GameError(f"{offer.label} plays for {offer.scoring}, not for {scoring}")
+            check_scoring(offer, scoring)
         seed = secrets.randbits(32)
         counts = {"games": 0, "wins": 0, "draws": 0, "losses": 0, "margin": 0.0}
 

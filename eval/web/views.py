@@ -29,8 +29,9 @@ from bb_sim import (
 from eval.analysis.errors import AnalysisError
 from eval.analysis.notation import game_text, link_text, move_text, parse_link
 from eval.analysis.record import GameRecord
-from eval.web.games import Game, GameError
-from eval.web.opponents import Offer
+from eval.games.game import Game, GameError
+from eval.games.opponents import Offer
+from eval.web.hosted_games import HostedGame
 
 Json = dict[str, Any]
 
@@ -97,7 +98,7 @@ def turn_json(before: State, action: Action) -> Json:
     }
 
 
-def game_json(game: Game) -> Json:
+def game_json(game: HostedGame) -> Json:
     """A game as its person may see it."""
     seen = game.state if game.is_over else game.state.seen_by(game.seat)
     position = position_json(seen, game.scoring)

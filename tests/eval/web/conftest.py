@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from bb_jax import load_policy
 from eval.analysis.engine import Engine
-from eval.web.opponents import Opponents
+from eval.games.opponents import Opponents
 from eval.web.server import make_app
 from eval.web.table import Table
 

@@ -10,20 +10,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bb_jax.errors import UserError
-from bb_sim import ACTIONS, Action, State, is_terminal, legal_actions, new_game, step
+from bb_sim import ACTIONS, State, new_game
 from bb_sim.rules.actions import Scoring
-from eval.analysis.record import GameRecord
-from eval.web.opponents import Offer
+from eval.games.game import Game, GameError
+from eval.games.opponents import Offer
 
 MOST_GAMES = 5000
 MOST_OF_ONE = 40
 # After so many seconds without a request a game is forgotten.
 KEPT_FOR = 3 * 24 * 3600.0
-
-
-class GameError(UserError):
-    """Something that cannot be done in a game, or a game that is not there."""
 
 
 def new_secret() -> str:
@@ -32,73 +27,24 @@ def new_secret() -> str:
 
 
 @dataclass(eq=False)
-class Game:
-    """A game of a person against an opponent.
+class HostedGame(Game):
+    """A game that a browser plays.
 
     Attributes:
-      owner: the secret of the browser that plays it.
-      opponent: who the other seat is.
-      seat: the person's seat, 0 moves first.
-      scoring: "points" or "animals".
-      states: the positions, with all cards, before each move and after the last.
-      moves: what was played.
-      seed: the opponent's random numbers.
+      owner: the secret of the browser.
       revision: counts the moves taken back, so that an answer to a position that is gone is not
         played.
       listeners: called with what the game has to say to the pages that show it.
+      used: when the browser asked about it last, by `time.monotonic`.
+      thinking: whether the opponent is choosing its move.
     """
 
-    owner: str
-    opponent: Offer
-    seat: int
-    scoring: Scoring
-    states: list[State]
-    moves: list[Action] = field(default_factory=list)
-    seed: int = field(default_factory=lambda: secrets.randbits(64))
+    owner: str = field(kw_only=True)
     id: str = field(default_factory=new_secret)
     revision: int = 0
     listeners: set[Callable[[dict[str, object]], None]] = field(default_factory=set)
     used: float = field(default_factory=time.monotonic)
     thinking: bool = False
-
-    @property
-    def state(self) -> State:
-        return self.states[-1]
-
-    @property
-    def is_over(self) -> bool:
-        return is_terminal(self.state)
-
-    @property
-    def is_persons_turn(self) -> bool:
-        return not self.is_over and self.state.to_move == self.seat
-
-    @property
-    def is_opponents_turn(self) -> bool:
-        return not self.is_over and self.state.to_move != self.seat
-
-    @property
-    def record(self) -> GameRecord:
-        """The whole game, with all cards."""
-        names = ["you", "you"]
-        names[1 - self.seat] = self.opponent.label
-        return GameRecord(self.states[0], tuple(self.moves), self.scoring, (names[0], names[1]))
-
-    @property
-    def shown_record(self) -> GameRecord:
-        """What the person may know: the whole game once it is over, before that the seat's view."""
-        return self.record if self.is_over else self.record.seen_by(self.seat)
-
-    def play(self, action: Action) -> None:
-        """Plays a move of whoever is to move.
-
-        Raises:
-          GameError: it is not legal.
-        """
-        if action not in legal_actions(self.state):
-            raise GameError(f"{action} cannot be played now")
-        self.states.append(step(self.state, action))
-        self.moves.append(action)
 
     def play_of_person(self, turn: int, action: int) -> None:
         """Plays the person's move.
@@ -116,28 +62,13 @@ class Game:
             raise GameError("it is the opponent's turn")
         self.play(ACTIONS[action])
 
-    @property
-    def undo_turn(self) -> int | None:
-        """The turn of the person's last decision; None where there is none to take back."""
-        if self.is_over:
-            return None
-        turns = [turn for turn in range(len(self.moves)) if self.states[turn].to_move == self.seat]
-        return turns[-1] if turns else None
-
     def undo(self) -> None:
         """Takes back the person's last move and what the opponent has played since.
 
         Raises:
           GameError: there is no move to take back.
         """
-        turn = self.undo_turn
-        if turn is None:
-            raise GameError(
-                "a game that is over stays as it is"
-                if self.is_over
-                else "there is no move of yours"
-            )
-        del self.states[turn + 1 :], self.moves[turn:]
+        super().undo()
         self.revision += 1
 
     def say(self, message: dict[str, object]) -> None:
@@ -150,7 +81,7 @@ class Games:
     """All games, by their ids. The oldest give way when there are too many."""
 
     def __init__(self) -> None:
-        self._games: OrderedDict[str, Game] = OrderedDict()
+        self._games: OrderedDict[str, HostedGame] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._games)
@@ -162,23 +93,21 @@ class Games:
         seat: int | None,
         scoring: Scoring,
         start: State | None = None,
-    ) -> Game:
+    ) -> HostedGame:
         """A new game, with cards of its own unless a start is given.
 
         Raises:
           GameError: the opponent was trained for another scoring.
         """
-        if opponent.scoring not in (None, scoring):
-            raise GameError(f"{opponent.label} plays for {opponent.scoring}, not for {scoring}")
         if seat is None:
             seat = secrets.randbelow(2)
         start = start or new_game(secrets.randbits(64))
-        game = Game(owner, opponent, seat, scoring, [start])
+        game = HostedGame(opponent, seat, scoring, [start], owner=owner)
         self._games[game.id] = game
         self._make_room(owner)
         return game
 
-    def find(self, game_id: str, owner: str) -> Game:
+    def find(self, game_id: str, owner: str) -> HostedGame:
         """The game of an id.
 
         Raises:

@@ -58,7 +58,7 @@ class Offer:
     """Somebody to play against.
 
     Attributes:
-      key: what the page calls it.
+      key: what programs call it.
       label: what people call it.
       group: "level", "checkpoint", "named" or "agent".
       how: how it plays, in a few words.
@@ -75,7 +75,7 @@ class Offer:
 
 
 class Chooser(Protocol):
-    """How somebody plays. Called in the thinking thread."""
+    """How somebody plays. One thread at a time may call it."""
 
     def __call__(self, seed: int, states: Sequence[State], moves: Sequence[Action]) -> Action:
         """The move of the player to move in the last of the positions of a game.
@@ -89,7 +89,7 @@ class Chooser(Protocol):
 
 
 class Opponents:
-    """Everybody who is offered, loaded when first needed. Used in the thinking thread alone."""
+    """Everybody who is offered, loaded when first needed. One thread at a time may use it."""
 
     def __init__(self, checkpoint: str, agents: Sequence[str] = ()) -> None:
         """Looks at what there is, and loads nothing.
