@@ -14,6 +14,7 @@ def test_whoever_calls_at_the_address_that_is_shown_waits_for_the_server(monkeyp
 
     def serve(table, listening, host, browse):
         address = re.search(r"http://127\.0\.0\.1:(\d+)/", capsys.readouterr().out)
+        assert address is not None
         with socket.create_connection(("127.0.0.1", int(address[1])), timeout=60):
             called.append(table)
 
