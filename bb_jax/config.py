@@ -85,6 +85,13 @@ class PPOConfig(StrictModel):
     gae_lambda: float = Field(
         0.95, ge=0, le=1, description="Lambda of generalised advantage estimation."
     )
+    value_lambda: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Lambda of the returns that are the targets of the values. `null` takes "
+        "`gae_lambda`.",
+    )
     ppo_epochs: int = Field(4, ge=1, description="Passes over the positions of an iteration.")
     minibatch_size: int = Field(
         2048, ge=1, description="Positions in one gradient step, over all devices together."
@@ -113,6 +120,12 @@ class PPOConfig(StrictModel):
         ge=1,
         description="Upper limit of the importance weight that corrects for games played by an "
         "older policy.",
+    )
+    kl_coef: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the divergence from the policy that played the games, estimated "
+        "from the actions that it played.",
     )
 
 

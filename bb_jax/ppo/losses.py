@@ -25,6 +25,8 @@ class Batch(NamedTuple):
       actions: int32 [B].
       proximal_log_probs: float32 [B], the actions' log-probabilities under the tempered proximal
         policy.
+      acting_log_probs: float32 [B], their log-probabilities under the policy that played the
+        games.
       proximal_values: float32 [B, 2], values at the start of the update.
       advantages: float32 [B], advantages of the objective.
       returns: float32 [B, 2], targets of the values.
@@ -38,6 +40,7 @@ class Batch(NamedTuple):
     observations: jax.Array
     actions: jax.Array
     proximal_log_probs: jax.Array
+    acting_log_probs: jax.Array
     proximal_values: jax.Array
     advantages: jax.Array
     returns: jax.Array
@@ -90,15 +93,20 @@ def policy_mask(
     return valid_mask & (choices > 1) & (features.turns(observations) < sampled_plies)
 
 
-def _log_ratio(logits: jax.Array, batch: Batch, temperature: jax.Array) -> jax.Array:
-    """The logarithm of current over proximal probability: float32 [B], 0 outside of the mask."""
+def _log_ratio(
+    logits: jax.Array, batch: Batch, reference: jax.Array, temperature: jax.Array
+) -> jax.Array:
+    """The logarithm of the current probability over another one, whose logarithm is `reference`.
+
+    Float32 [B], as `reference`; 0 outside of the mask.
+    """
     legal = features.legal_mask(batch.observations)
     log_prob = distributions.select(
         distributions.masked_log_softmax(logits, legal, temperature), batch.actions
     )
     # Values outside of the mask are replaced here, not only left out of the means: 0 times a value
     # that is not finite would be a NaN in the gradient.
-    return jnp.where(batch.policy_mask, log_prob - batch.proximal_log_probs, 0.0)
+    return jnp.where(batch.policy_mask, log_prob - reference, 0.0)
 
 
 def divergence(
@@ -108,8 +116,14 @@ def divergence(
 
     The arguments are those of `ppo_loss`; the result is float32 [].
     """
-    log_ratio = _log_ratio(logits, batch, temperature)
-    return jnp.sum(jnp.expm1(log_ratio) - log_ratio) / jnp.maximum(policy_count, 1.0)
+    log_ratio = _log_ratio(logits, batch, batch.proximal_log_probs, temperature)
+    return jnp.sum(_divergences(log_ratio)) / jnp.maximum(policy_count, 1.0)
+
+
+def _divergences(log_ratio: jax.Array) -> jax.Array:
+    """(r - 1) - log r of each position, whose mean over another policy's actions estimates the
+    divergence of the current policy from that one."""
+    return jnp.expm1(log_ratio) - log_ratio
 
 
 def ppo_loss(
@@ -128,7 +142,7 @@ def ppo_loss(
     of the policy that acted, softmax(logits / temperature); the entropy bonus is that of the
     untempered policy. Clipping is relative to the proximal policy, and the surrogate is weighted by
     proximal over behaviour probability, as in Hilton et al., "Batch size-invariance for policy
-    optimization", equation 2.
+    optimization", equation 2. With `kl_coef`, the divergence from the policy that acted is added.
 
     Args:
       logits: float32 [B, 33].
@@ -149,7 +163,7 @@ def ppo_loss(
     def policy_mean(per_row: jax.Array) -> jax.Array:
         return jnp.sum(jnp.where(batch.policy_mask, per_row, 0.0) * per_policy_position)
 
-    log_ratio = _log_ratio(logits, batch, temperature)
+    log_ratio = _log_ratio(logits, batch, batch.proximal_log_probs, temperature)
     advantages = jnp.where(batch.policy_mask, batch.advantages, 0.0)
     returns = jnp.where(batch.valid_mask[:, None], batch.returns, 0.0)
 
@@ -168,6 +182,9 @@ def ppo_loss(
     legal = features.legal_mask(batch.observations)
     entropy = policy_mean(distributions.entropy(distributions.masked_log_softmax(logits, legal)))
     loss = policy_loss + config.value_coef * value_loss - entropy_coef * entropy
+    if config.kl_coef > 0:
+        log_ratio_to_acting = _log_ratio(logits, batch, batch.acting_log_probs, temperature)
+        loss += config.kl_coef * policy_mean(_divergences(log_ratio_to_acting))
     stats = LossStats(
         loss=loss,
         policy_loss=policy_loss,

@@ -128,12 +128,17 @@ def prepare_batch(
     )
     slot_values = jnp.where(packing.inside[..., None], values[packing.position_of_slot], 0.0)
     rewards = trajectories.rewards / jnp.array([1.0, MARGIN_UNIT])
-    head_advantages = packed(
-        generalized_advantages(
-            slot_values, trajectories.lengths, rewards, config.gamma, config.gae_lambda
+
+    def head_advantages_with(trace: float) -> jax.Array:
+        return packed(
+            generalized_advantages(slot_values, trajectories.lengths, rewards, config.gamma, trace)
         )
-    )
-    returns = head_advantages + values
+
+    head_advantages = head_advantages_with(config.gae_lambda)
+    residuals = head_advantages
+    if config.value_lambda is not None:
+        residuals = head_advantages_with(config.value_lambda)
+    returns = residuals + values
     # Estimation is linear in rewards and values, so this is the advantage of the weighted sum.
     advantages = objective(head_advantages, margin_weight)
 
@@ -143,14 +148,15 @@ def prepare_batch(
     def variance(per_row: jax.Array, mask: jax.Array) -> jax.Array:
         return mean(jnp.square(per_row - mean(per_row, mask)), mask)
 
-    unexplained = variance(advantages, valid)
+    unexplained = variance(objective(residuals, margin_weight), valid)
     total_variance = variance(objective(returns, margin_weight), valid)
     explained_variance = 1 - unexplained / (total_variance + _VARIANCE_EPSILON)
     if config.normalize_advantages:
         deviation = jnp.sqrt(variance(advantages, trains_policy) + _VARIANCE_EPSILON)
         advantages = (advantages - mean(advantages, trains_policy)) / deviation
 
-    log_weights = jnp.where(trains_policy, log_probs - packed(trajectories.log_probs), 0.0)
+    acting_log_probs = packed(trajectories.log_probs)
+    log_weights = jnp.where(trains_policy, log_probs - acting_log_probs, 0.0)
     weights = jnp.exp(log_weights)
     # A log-probability of minus infinity is an error. It must not vanish in the truncation: NaN
     # keeps its minibatch from being applied.
@@ -161,6 +167,7 @@ def prepare_batch(
         observations=observations,
         actions=actions,
         proximal_log_probs=log_probs,
+        acting_log_probs=acting_log_probs,
         proximal_values=values,
         advantages=advantages,
         returns=returns,

@@ -34,6 +34,7 @@ def _batch(**changes) -> Batch:
         "observations": ROWS,
         "actions": ACTIONS,
         "proximal_log_probs": (log_probs + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
+        "acting_log_probs": (log_probs + RNG.normal(size=SIZE) * 0.3).astype(np.float32),
         "proximal_values": (VALUES + RNG.normal(size=(SIZE, 2)) * 0.3).astype(np.float32),
         "advantages": RNG.normal(size=SIZE).astype(np.float32),
         "returns": RNG.normal(size=(SIZE, 2)).astype(np.float32),
@@ -118,6 +119,43 @@ def test_gradient_of_the_entropy_bonus():
     trained = np.asarray(batch.policy_mask)
     expected = 0.5 * probs * (log_probs + entropy) * trained[:, None] / trained.sum()
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_the_divergence_from_the_policy_that_acted():
+    log_probs = np.log(_probs(LOGITS, TEMPERATURE)[np.arange(SIZE), ACTIONS])
+    batch = _batch()
+    plain, (_, _) = _loss(LOGITS, VALUES, batch)
+    loss, (stats, _) = _loss(LOGITS, VALUES, batch, CONFIG.replace(kl_coef=0.4))
+    log_ratio = (log_probs - batch.acting_log_probs)[np.asarray(batch.policy_mask)]
+    expected = (np.exp(log_ratio) - 1 - log_ratio).mean()
+    np.testing.assert_allclose(loss - plain, 0.4 * expected, rtol=1e-3)
+    assert stats.loss == loss
+    # What does not train the policy has no probability to compare with.
+    broken = jnp.where(batch.policy_mask, batch.acting_log_probs, -jnp.inf)
+    spoilt = batch._replace(acting_log_probs=broken)
+    assert _loss(LOGITS, VALUES, spoilt, CONFIG.replace(kl_coef=0.4))[0] == loss
+
+
+def test_the_divergence_pulls_towards_the_policy_that_acted():
+    """Over the acting policy's own actions, the gradient is that of the exact divergence."""
+    acting = _probs(LOGITS + RNG.normal(size=LOGITS.shape).astype(np.float32), TEMPERATURE)
+    probs = _probs(LOGITS, TEMPERATURE)
+    config = CONFIG.replace(kl_coef=1.0)
+    pull = np.zeros((SIZE, 33))
+    for action in range(33):
+        with np.errstate(divide="ignore"):
+            log_probs = np.where(LEGAL[:, action], np.log(acting[:, action]), 0)
+        batch = _batch(
+            actions=np.full(SIZE, action, np.int32),
+            acting_log_probs=log_probs.astype(np.float32),
+            advantages=np.zeros(SIZE, np.float32),
+            policy_mask=LEGAL[:, action],
+        )
+        gradient = _GRADIENTS(LOGITS, VALUES, batch, config, 0.0)[0][0]
+        pull += acting[:, [action]] * np.asarray(gradient) * np.asarray(batch.policy_mask).sum()
+    valid = np.arange(SIZE) < SIZE - 5
+    expected = np.where(valid[:, None], (probs - acting) / TEMPERATURE, 0)
+    np.testing.assert_allclose(pull, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
