@@ -93,6 +93,20 @@ class PPOConfig(StrictModel):
         "`gae_lambda`.",
     )
     ppo_epochs: int = Field(4, ge=1, description="Passes over the positions of an iteration.")
+    learn_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the positions with a choice that train the policy: those whose "
+        "advantages are the largest in size.",
+    )
+    value_fraction: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the other positions that train the values, drawn anew for each pass. "
+        "Each stands for all that were not drawn. With 0, the values learn where the policy does.",
+    )
     minibatch_size: int = Field(
         2048, ge=1, description="Positions in one gradient step, over all devices together."
     )
@@ -127,6 +141,11 @@ class PPOConfig(StrictModel):
         description="Weight of the divergence from the policy that played the games, estimated "
         "from the actions that it played.",
     )
+
+    @property
+    def learns_from_all(self) -> bool:
+        """Whether every pass of an update goes over all positions."""
+        return self.learn_fraction == self.value_fraction == 1
 
 
 class ExpertConfig(StrictModel):

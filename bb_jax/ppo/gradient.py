@@ -14,7 +14,7 @@ from bb_jax.config import PPOConfig
 from bb_jax.learning.state import Hyper
 from bb_jax.networks.network import Network, Params
 from bb_jax.placement import AXIS, sum_over_devices
-from bb_jax.ppo.losses import Batch, LossStats, divergence, ppo_loss
+from bb_jax.ppo.losses import Batch, LossStats, divergence, ppo_loss, value_weights
 from bb_jax.ppo.slices import Room, count_rows, evaluate_slice, take_slice
 
 
@@ -72,7 +72,8 @@ class MinibatchGradient:
           (float32 []), all of them over the whole minibatch.
         """
         own_counts = [
-            jnp.sum(mask, dtype=jnp.float32) for mask in (batch.policy_mask, batch.valid_mask)
+            jnp.sum(weights, dtype=jnp.float32)
+            for weights in (batch.policy_mask, value_weights(batch, self.config))
         ]
         policy_count, value_count = sum_over_devices(own_counts)
         device = jax.lax.axis_index(AXIS)

@@ -31,7 +31,8 @@ class Batch(NamedTuple):
       advantages: float32 [B], advantages of the objective.
       returns: float32 [B, 2], targets of the values.
       behaviour_weights: float32 [B], proximal over behaviour probability, truncated.
-      policy_mask: bool [B], the positions that train the policy.
+      policy_mask: bool [B], the positions that train the policy; with a `learn_fraction`, only
+        those that are chosen.
       valid_mask: bool [B], the positions that train the value; the others are padding.
       first_afterstate: int32 [B], the row of the table of all afterstates at which a position's
         own begin.
@@ -93,6 +94,14 @@ def policy_mask(
     return valid_mask & (choices > 1) & (features.turns(observations) < sampled_plies)
 
 
+def value_weights(batch: Batch, config: PPOConfig) -> jax.Array:
+    """The number of positions for which each trains the values: float32 [B], 0 for padding."""
+    weights = batch.valid_mask.astype(jnp.float32)
+    if 0 < config.value_fraction < 1:
+        weights *= jnp.where(batch.policy_mask, 1.0, 1 / config.value_fraction)
+    return weights
+
+
 def _log_ratio(
     logits: jax.Array, batch: Batch, reference: jax.Array, temperature: jax.Array
 ) -> jax.Array:
@@ -149,7 +158,7 @@ def ppo_loss(
       values: float32 [B, 2].
       batch: the positions.
       policy_count: float32 [], the positions of the whole minibatch that train the policy.
-      value_count: float32 [], the positions of the whole minibatch that train the value.
+      value_count: float32 [], the sum of `value_weights` over the whole minibatch.
       temperature: float32 [], the temperature of the policy that acted.
       entropy_coef: float32 [], the weight of the entropy bonus.
       config: the coefficients.
@@ -158,7 +167,7 @@ def ppo_loss(
       The loss, float32 [], its parts, and the largest distance of a ratio from 1, float32 [].
     """
     per_policy_position = batch.policy_mask / jnp.maximum(policy_count, 1.0)
-    per_position = batch.valid_mask / jnp.maximum(value_count, 1.0)
+    per_position = value_weights(batch, config) / jnp.maximum(value_count, 1.0)
 
     def policy_mean(per_row: jax.Array) -> jax.Array:
         return jnp.sum(jnp.where(batch.policy_mask, per_row, 0.0) * per_policy_position)

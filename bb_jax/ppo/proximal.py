@@ -14,6 +14,7 @@ from bb_jax.networks.network import MARGIN_UNIT, VALUES, Network, Params, object
 from bb_jax.placement import AXIS
 from bb_jax.ppo.advantages import generalized_advantages
 from bb_jax.ppo.losses import Batch, policy_mask
+from bb_jax.ppo.selection import largest
 from bb_jax.ppo.slices import count_rows, evaluate_slice, room_of, take_slice
 from bb_jax.ppo.trajectories import PaddedTrajectories, pack_positions
 
@@ -163,6 +164,12 @@ def prepare_batch(
     truncated = jnp.where(
         jnp.isfinite(log_weights), jnp.minimum(weights, config.max_behaviour_weight), jnp.nan
     )
+    learned = trains_policy
+    if config.learn_fraction < 1:
+        learned = largest(jnp.abs(advantages), trains_policy, config.learn_fraction)
+        if config.normalize_advantages:
+            # So that the other parts of the loss keep their weights.
+            advantages /= jnp.sqrt(mean(jnp.square(advantages), learned) + _VARIANCE_EPSILON)
     batch = Batch(
         observations=observations,
         actions=actions,
@@ -172,7 +179,7 @@ def prepare_batch(
         advantages=advantages,
         returns=returns,
         behaviour_weights=truncated,
-        policy_mask=trains_policy,
+        policy_mask=learned,
         valid_mask=valid,
         first_afterstate=first_afterstate,
     )
@@ -181,6 +188,6 @@ def prepare_batch(
         "train/behaviour_weight_mean": mean(truncated, trains_policy),
         "train/behaviour_weight_max": jnp.max(weights, where=trains_policy, initial=0.0),
         "train/positions": packing.size,
-        "train/policy_positions": jnp.sum(trains_policy),
+        "train/policy_positions": jnp.sum(learned),
     }
     return batch, packing.size, metrics

@@ -26,6 +26,7 @@ from bb_jax.ppo.gradient import MinibatchGradient
 from bb_jax.ppo.losses import Batch
 from bb_jax.ppo.permutation import permutation
 from bb_jax.ppo.proximal import prepare_batch
+from bb_jax.ppo.selection import Partition, draw_order, partition
 from bb_jax.ppo.slices import room_of
 from bb_jax.ppo.totals import Totals
 from bb_jax.ppo.trajectories import PaddedTrajectories, Trajectories, pad_trajectories
@@ -58,12 +59,12 @@ def make_update(
     `jax.device_get`) without waiting for them.
 
     The update computes the proximal policy, advantages and weights (`bb_jax.ppo.proximal`). Then it
-    passes `ppo_epochs` times over the positions in random order. An epoch has
-    ceil(positions / minibatch_size) minibatches whose sizes differ by at most 1. A minibatch with a
-    non-finite loss or gradient is counted, but not applied. The update stops before the first
-    minibatch whose divergence from the proximal policy exceeds `target_kl`. The divergence is that
-    of the policy without dropout; with dropout this takes another forward pass. Means over
-    minibatches are over those with finite values.
+    passes `ppo_epochs` times over the positions in random order, or over those that are selected
+    (`bb_jax.ppo.selection`). An epoch has ceil(positions / minibatch_size) minibatches whose sizes
+    differ by at most 1. A minibatch with a non-finite loss or gradient is counted, but not applied.
+    The update stops before the first minibatch whose divergence from the proximal policy exceeds
+    `target_kl`. The divergence is that of the policy without dropout; with dropout this takes
+    another forward pass. Means over minibatches are over those with finite values.
 
     Args:
       network: from `build_network`.
@@ -148,11 +149,15 @@ class _DeviceUpdate:
             self.margin_weight,
         )
 
+        parts = None
+        if not self.config.learns_from_all:
+            parts = partition(batch.policy_mask, batch.valid_mask)
+
         def learn_epoch(carry: tuple[LearnerState, Any], epoch_key: jax.Array) -> tuple[Any, None]:
             state, totals = carry
             table = trajectories.afterstates
             return self._learn_epoch(
-                carried, state, totals, batch, count, table, hyper, epoch_key
+                carried, state, totals, batch, count, parts, table, hyper, epoch_key
             ), None
 
         carried = Carried(state, as_vectors=not self.network.on_cpu)
@@ -173,17 +178,22 @@ class _DeviceUpdate:
         totals: Any,
         batch: Batch,
         count: jax.Array,
+        parts: Partition | None,
         table: jax.Array,
         hyper: Hyper,
         key: jax.Array,
     ) -> tuple[LearnerState, Any]:
         """One pass over the positions of `batch` [M], of which the first `count` are positions.
 
-        State and totals are packed as `carried` does it, here and in the result.
+        With `parts` it is over a selection of them. State and totals are packed as `carried` does
+        it, here and in the result.
         """
-        minibatches = -(-count // self.config.minibatch_size)
         order_key, dropout_key = jax.random.split(key)
-        order = permutation(order_key, count, len(batch.actions))
+        if parts is None:
+            order = permutation(order_key, count, len(batch.actions))
+        else:
+            order, count = draw_order(order_key, parts, self.config.value_fraction)
+        minibatches = -(-count // self.config.minibatch_size)
 
         def unpacked(totals: Any) -> Totals:
             return carried.unpack(totals, Totals.zeros())

@@ -1,6 +1,6 @@
 """Program for tests of several devices: one update and one policy step, saved as numpy arrays.
 
-Usage: device_program.py OUTPUT NUM_DEVICES NETWORK [PROCESS_INDEX NUM_PROCESSES ADDRESS]
+Usage: device_program.py OUTPUT NUM_DEVICES CASE [PROCESS_INDEX NUM_PROCESSES ADDRESS]
 """
 
 import sys
@@ -21,12 +21,22 @@ from bb_jax import Hyper, LearnerState, PPOConfig, Trajectories, make_policy_ste
 from bb_jax.learning.optimizer import make_optimizer
 from tests.bb_jax.games import AFTERSTATE_MLP, TINY_MLP, self_play, tiny_network
 
+ALL = PPOConfig(minibatch_size=53, ppo_epochs=2, target_kl=None)
+SELECTION = ALL.replace(learn_fraction=0.25, value_fraction=0.3)
+CASES = {
+    "logits": (TINY_MLP, ALL),
+    "afterstates": (AFTERSTATE_MLP, ALL),
+    "selection": (TINY_MLP, SELECTION),
+    "afterstates, selection": (AFTERSTATE_MLP, SELECTION),
+}
+
 
 def main() -> None:
     """Updates twice and acts once."""
     output, num_devices = sys.argv[1], int(sys.argv[2])
     processes = jax.process_count()
-    network, params = tiny_network({"logits": TINY_MLP, "afterstates": AFTERSTATE_MLP}[sys.argv[3]])
+    architecture, config = CASES[sys.argv[3]]
+    network, params = tiny_network(architecture)
     params = jax.device_get(params)
     rollout = self_play(network, params, num_games=15)
     # Neither trajectories nor minibatches can be shared out evenly.
@@ -36,7 +46,7 @@ def main() -> None:
     devices = jax.devices()[:num_devices]
     update = make_update(
         network,
-        PPOConfig(minibatch_size=53, ppo_epochs=2, target_kl=None),
+        config,
         capacity=share + 1,
         devices=devices,
         margin_weight=0.02,

@@ -64,6 +64,8 @@ def one_device(tmp_path_factory) -> Callable[[str], dict[str, np.ndarray]]:
         pytest.param(2, "logits", marks=pytest.mark.slow),
         (4, "logits"),
         (2, "afterstates"),
+        (4, "selection"),
+        pytest.param(2, "afterstates, selection", marks=pytest.mark.slow),
     ],
 )
 def test_several_devices(tmp_path, one_device, num_devices, network):

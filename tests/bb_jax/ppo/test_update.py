@@ -38,6 +38,7 @@ CAPACITY = 32
 DEVICES = jax.devices()[:1]
 ROLLOUT = self_play(NETWORK, PARAMS)
 POSITIONS = int(ROLLOUT.lengths.sum())
+INSIDE = np.arange(12) < ROLLOUT.lengths[:, None]
 
 
 def _state(params=PARAMS) -> LearnerState:
@@ -197,6 +198,54 @@ def test_the_rollout_may_be_written_to_at_once():
     for array in rollout:
         array[:] = 0
     _assert_same(jax.device_get(found), expected)
+
+
+SELECTIVE = CONFIG.replace(learn_fraction=0.25, value_fraction=0.2)
+
+
+def test_a_selection_makes_fewer_minibatches():
+    state, metrics = _update(config=SELECTIVE)
+    choices = int((legal_of(ROLLOUT.observations)[INSIDE].sum(axis=1) > 1).sum())
+    chosen = round(0.25 * choices)
+    learned = chosen + round(0.2 * (POSITIONS - chosen))
+    assert metrics["train/positions"] == POSITIONS
+    assert metrics["train/policy_positions"] == chosen
+    assert metrics["train/minibatches"] == 2 * -(-learned // 64) < 2 * -(-POSITIONS // 64)
+    assert state.updates == metrics["train/minibatches_applied"] == metrics["train/minibatches"]
+    assert metrics["train/first_ratio_deviation"] < 1e-5
+
+
+def test_values_of_a_selection_learn_what_all_positions_teach():
+    """The mean over many draws of the others is the loss of the values over all positions."""
+    hyper = HYPER._replace(learning_rate=0.0)
+    config = PPOConfig(minibatch_size=100_000, target_kl=None, learn_fraction=0.25)
+    whole, drawn, biased = (
+        _update(hyper=hyper, config=config.replace(value_fraction=fraction, ppo_epochs=epochs))[1]
+        for fraction, epochs in ((1.0, 1), (0.2, 100), (0.0, 1))
+    )
+    expected = whole["train/value_loss"]
+    np.testing.assert_allclose(drawn["train/value_loss"], expected, rtol=0.05)
+    assert biased["train/value_loss"] > 1.5 * expected
+
+
+def test_a_selection_learns_where_advantages_are_largest():
+    """Without values an advantage is the reward, so only the games of large rewards teach."""
+    params = PARAMS | {"value": jax.tree.map(np.zeros_like, PARAMS["value"])}
+    few = np.arange(CAPACITY) % 8 == 0
+    rewards = np.where(few[:, None], [1.0, 0.0], [0.01, 0.0]).astype(np.float32)
+    lengths = np.where(few, ROLLOUT.lengths, ROLLOUT.lengths // 2).astype(np.int32)
+    config = PPOConfig(
+        gamma=1.0, gae_lambda=1.0, minibatch_size=100_000, ppo_epochs=1, target_kl=None,
+        value_coef=0.0, normalize_advantages=False, learn_fraction=0.1, value_fraction=0.0,
+    )  # fmt: skip
+    rollout = ROLLOUT._replace(rewards=rewards, lengths=lengths)
+    found, metrics = _update(rollout, state=_state(params), config=config)
+    # Games that all have a small reward may say what they like.
+    other = np.where(few[:, None], rewards, [-0.02, 0.0]).astype(np.float32)
+    changed, _ = _update(rollout._replace(rewards=other), state=_state(params), config=config)
+    assert metrics["train/policy_positions"] > 0
+    _assert_same(found, changed)
+    assert _distance(found.params, params) > 1e-4
 
 
 def test_slices_of_a_minibatch_do_not_matter():
