@@ -19,7 +19,12 @@ def coefficients_of(config: Config, done: int, total: int) -> Hyper:
     entropy_coef = config.ppo_config.entropy_coef
     if config.entropy_schedule != "none":
         entropy_coef = get_entropy_coef(
-            done, total, config.entropy_start, config.entropy_end, config.entropy_schedule
+            done,
+            total,
+            config.entropy_start,
+            config.entropy_end,
+            config.entropy_schedule,
+            config.schedule_exponent,
         )
     return Hyper(
         learning_rate=get_learning_rate(
@@ -29,6 +34,7 @@ def coefficients_of(config: Config, done: int, total: int) -> Hyper:
             config.lr_schedule,
             config.min_learning_rate,
             config.lr_warmup_iterations,
+            config.schedule_exponent,
         ),
         entropy_coef=entropy_coef,
         temperature=temperature_of(config, done, total),

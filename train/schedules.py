@@ -5,6 +5,7 @@ float for the next one. A continued run counts from its start: it passes
 `iteration - start_iteration` and `total_iterations - start_iteration`.
 """
 
+import math
 from functools import lru_cache
 
 import jax
@@ -12,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-DECAY_TYPES = ("linear", "cosine", "none")
-LEARNING_RATE_SCHEDULES = ("constant", "cosine", "linear")
+DECAY_TYPES = ("linear", "cosine", "power", "none")
+LEARNING_RATE_SCHEDULES = ("constant", "cosine", "linear", "power")
 
 
 def get_entropy_coef(
@@ -22,6 +23,7 @@ def get_entropy_coef(
     start_coef: float = 0.04,
     end_coef: float = 0.01,
     decay_type: str = "linear",
+    exponent: float = 1.0,
 ) -> float:
     """The entropy coefficient of an iteration.
 
@@ -30,12 +32,15 @@ def get_entropy_coef(
       total_iterations: the iteration at which the schedule ends.
       start_coef: the value up to iteration 0, exactly.
       end_coef: the value from `total_iterations` on, exactly.
-      decay_type: "linear", "cosine", or "none", which keeps `start_coef`.
+      decay_type: "linear", "cosine", "power", or "none", which keeps `start_coef`. "power" is
+        start_coef (1 + c iteration)^-exponent, with the c that leads to `end_coef`; neither end may
+        be 0.
+      exponent: the exponent of "power". A large one makes the course exponential.
 
     Raises:
       ValueError: `decay_type` is unknown.
     """
-    return _decay(iteration, total_iterations, start_coef, end_coef, decay_type)
+    return _decay(iteration, total_iterations, start_coef, end_coef, decay_type, exponent)
 
 
 def get_temperature(
@@ -56,6 +61,7 @@ def get_learning_rate(
     decay_type: str = "constant",
     min_learning_rate: float = 0.0,
     warmup_iterations: int = 0,
+    exponent: float = 1.0,
 ) -> float:
     """The learning rate of an iteration.
 
@@ -66,9 +72,10 @@ def get_learning_rate(
       iteration: the number of iterations completed.
       total_iterations: the iteration at which the decay ends.
       learning_rate: the rate after the warm-up.
-      decay_type: "linear" or "cosine" to `min_learning_rate`, or "constant".
+      decay_type: "linear", "cosine" or "power" to `min_learning_rate`, or "constant".
       min_learning_rate: the rate at `total_iterations`, exactly.
       warmup_iterations: the number of iterations of the warm-up.
+      exponent: the exponent of "power"; see `get_entropy_coef`.
 
     Raises:
       ValueError: `decay_type` is unknown.
@@ -85,15 +92,32 @@ def get_learning_rate(
         learning_rate,
         min_learning_rate,
         "none" if decay_type == "constant" else decay_type,
+        exponent,
     )
 
 
-def _decay(iteration: int, total: int, start: float, end: float, decay_type: str) -> float:
+def _decay(
+    iteration: int, total: int, start: float, end: float, decay_type: str, exponent: float = 1.0
+) -> float:
     if decay_type not in DECAY_TYPES:
         raise ValueError(_unknown(decay_type, DECAY_TYPES))
     if decay_type == "none":
         return float(start)
+    if decay_type == "power":
+        return _power(iteration, total, float(start), float(end), exponent)
     return _mix(start, end, _remaining(iteration, total, decay_type))
+
+
+def _power(iteration: int, total: int, start: float, end: float, exponent: float) -> float:
+    """The course that is a straight line in value^(-1 / exponent)."""
+    if iteration >= total:
+        return end
+    if iteration <= 0:
+        return start
+    # Relative to the start, and by expm1 and log1p: so a large exponent loses no digits.
+    growth = math.expm1(math.log(start / end) / exponent)
+    value = start * math.exp(-exponent * math.log1p(growth * iteration / total))
+    return min(max(value, min(start, end)), max(start, end))
 
 
 def _mix(start: float, end: float, remaining: float) -> float:

@@ -1,5 +1,7 @@
 """Schedules: exact ends, clamping, shapes and the continued run's values."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +26,22 @@ def test_shapes_between_the_ends():
     assert get_temperature(100, 400, decay_type="cosine") == pytest.approx(0.926777, abs=1e-6)
     assert get_entropy_coef(300, 400, 0.04, 0.01, "linear") == pytest.approx(0.0175)
     assert get_entropy_coef(300, 400, 0.03, 0.01, "none") == 0.03
+
+
+@pytest.mark.parametrize("exponent", [0.1, 0.5, 1.0, 2.0, 100.0])
+@pytest.mark.parametrize(("start", "end"), [(0.04, 0.001), (0.001, 0.04), (0.02, 0.02)])
+def test_a_power_law_is_a_line_in_its_root(start, end, exponent):
+    values = [get_entropy_coef(i, 40, start, end, "power", exponent) for i in range(-1, 42)]
+    assert values[:2] == [start, start] and values[41:] == [end, end]
+    roots = [value ** (-1 / exponent) for value in values[1:42]]
+    steps = [later - earlier for earlier, later in pairwise(roots)]
+    assert steps == pytest.approx([(roots[-1] - roots[0]) / 40] * 40, rel=1e-6, abs=1e-9)
+
+
+def test_a_power_law_of_the_learning_rate_begins_after_the_warm_up():
+    rates = [get_learning_rate(i, 20, 1e-3, "power", 1e-4, 4, 1.0) for i in range(21)]
+    assert rates[4] == 1e-3 and rates[20] == 1e-4
+    assert rates[12] == pytest.approx(1e-3 / (1 + 9 / 2))
 
 
 def test_values_are_python_floats():
@@ -70,7 +88,7 @@ def test_learning_rate_ends_at_its_minimum(decay_type):
 
 
 def test_unknown_decay_is_named():
-    with pytest.raises(ValueError, match=r"'exp'.*linear, cosine, none"):
+    with pytest.raises(ValueError, match=r"'exp'.*linear, cosine, power, none"):
         get_entropy_coef(0, 10, decay_type="exp")
-    with pytest.raises(ValueError, match=r"'none'.*constant, cosine, linear"):
+    with pytest.raises(ValueError, match=r"'none'.*constant, cosine, linear, power"):
         get_learning_rate(0, 10, decay_type="none")

@@ -22,16 +22,16 @@ class LearningConfig(StrictModel):
         default_factory=ExpertConfig,
         description="Coefficients of `expert_iteration`.",
     )
-    lr_schedule: Literal["constant", "cosine", "linear"] = Field(
+    lr_schedule: Literal["constant", "cosine", "linear", "power"] = Field(
         "constant", description="Course of the learning rate after the warm-up."
     )
     lr_warmup_iterations: int = Field(
         0, ge=0, description="Iterations in which the learning rate rises to its full value."
     )
     min_learning_rate: float = Field(
-        0.0, ge=0, description="Learning rate at the end of the schedules `cosine` and `linear`."
+        0.0, ge=0, description="Learning rate at the end of a schedule that is not `constant`."
     )
-    entropy_schedule: Literal["none", "linear", "cosine"] = Field(
+    entropy_schedule: Literal["none", "linear", "cosine", "power"] = Field(
         "none",
         description="Course of the entropy coefficient over the run. `none` keeps it at "
         "`ppo_config.entropy_coef`.",
@@ -41,6 +41,13 @@ class LearningConfig(StrictModel):
     )
     entropy_end: float = Field(
         0.01, ge=0, description="Entropy coefficient at the end of the schedule."
+    )
+    schedule_exponent: float = Field(
+        1.0,
+        ge=0.1,
+        le=100,
+        description="Exponent p of the schedule `power`, (1 + c x iteration)^-p, with the c that "
+        "leads from its start to its end. Neither may be 0.",
     )
     margin_weight: float = Field(
         0.02,

@@ -116,6 +116,14 @@ class Config(EvaluationConfig, ExploitConfig, RolloutConfig, LearningConfig, Run
                 f"min_learning_rate must be at most {section}.learning_rate "
                 f"({self.learning_rate}), not {self.min_learning_rate}"
             )
+        ends: list[tuple[str, float]] = []
+        if self.lr_schedule == "power":
+            ends += [("min_learning_rate", self.min_learning_rate)]
+        if self.entropy_schedule == "power":
+            ends += [("entropy_start", self.entropy_start), ("entropy_end", self.entropy_end)]
+        for name, value in ends:
+            if value == 0:
+                raise ValueError(f"{name} must be above 0 under the schedule power, not {value}")
         if self.lr_warmup_iterations >= self.total_iterations:
             raise ValueError(
                 f"lr_warmup_iterations must be below total_iterations ({self.total_iterations}), "

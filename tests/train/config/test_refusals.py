@@ -110,6 +110,8 @@ def test_impossible_values_are_refused(refusal, text, key, value):
         ("ppo_config: {minibatch_size: 800001}", "buffer_size", "800001"),
         ("min_learning_rate: 1e-3", "ppo_config.learning_rate (0.0001)", "0.001"),
         ("lr_warmup_iterations: 10", "total_iterations (10)", "10"),
+        ("lr_schedule: power", "min_learning_rate must be above 0 under the schedule power", "0.0"),
+        ("entropy_schedule: power\nentropy_end: 0", "entropy_end must be above 0", "0"),
         ("network_config: {hidden_dim: 100}", "num_heads (8)", "100"),
         ("network_config: {second_tower: [3]}", "kind", "[3]"),
     ],
