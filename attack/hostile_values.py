@@ -98,7 +98,7 @@ def any_value(rng: Random) -> Any:
         (
             None, [], (), {}, set(), [1], [[1], [2, 3]], [None], [[]], ["a"], {1: 2}, ..., object(),
             int, np, len, range(3), iter([1]), (x for x in (1, 2)), memoryview(b"abc"),
-            bytearray(19), array.array("d", [1.0]), slice(None), np.dtype("u1"), NotImplemented,
+            bytearray(19), array.array("d", [1.0]), slice(None), np.dtype("u1"), 1j,
             _BadIndex(), _OddIndex(), _BadArray(), _WrongArray(), _BadLength(), _EqualsAll(),
             _EqualsNothing(), ValueError, lambda: None, nested(rng.choice((3, 70, 900))),
         )
