@@ -9,16 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from bb_jax.errors import EvaluationError
 from bb_jax.files import named_errors, read_whole
 from bb_jax.search.config import UNKNOWN, SearchConfig
 from eval.command_line import Parser, path_argument, run_command, run_program, start_jax
 from eval.console import show
+from eval.input_lines import lines_of
 from eval.runs.references import find_policy
 
 if TYPE_CHECKING:
@@ -151,20 +152,10 @@ def _answer_requests(engine: Engine, threads: int) -> None:
 
     gone: list[Answer] = []
     with suppress(_ReaderGone), Scheduler(engine, answer, threads) as scheduler:
-        for line in _lines(sys.stdin.buffer, MAX_LINE):
+        for line in lines_of(sys.stdin.buffer, MAX_LINE):
             scheduler.submit(line)
             if gone:
                 raise _ReaderGone
-
-
-def _lines(stream: BinaryIO, longest: int) -> Iterator[bytes]:
-    """The lines of a stream without their ends; of a line that is too long the beginning."""
-    while line := stream.readline(longest + 2):
-        whole = line
-        while whole and not whole.endswith(b"\n"):
-            # The rest of a long line is read and forgotten.
-            whole = stream.readline(longest)
-        yield line.removesuffix(b"\n")
 
 
 if __name__ == "__main__":

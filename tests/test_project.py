@@ -56,6 +56,7 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "report": ("runs", "matches", "statistics"),
         "games": ("runs", "matches", "statistics", "analysis"),
         "web": ("pictures", "runs", "matches", "statistics", "analysis", "games"),
+        "terminal": ("runs", "matches", "statistics", "analysis", "games"),
     },
     "train": {
         "interrupt": (),

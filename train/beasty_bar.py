@@ -25,6 +25,7 @@ _EXIT_BAD_INPUT = 2
 COMMANDS = {
     "train": ("train.main", "train a player, or go on where a run stopped"),
     "eval": ("eval.main", "win rates of checkpoints against opponents"),
+    "play": ("eval.play", "one game in the terminal, with hints and a review"),
     "web": ("eval.web.__main__", "play, review and watch in the browser"),
     "tournament": ("eval.tournament", "every player against every other, with ratings"),
     "report": ("eval.report.__main__", "a run's curves and tables on one page"),

@@ -141,6 +141,22 @@ class Opponents:
                 return offer
         raise EvaluationError("there is no such opponent")
 
+    def checkpoint_offer(self, name: str) -> Offer:
+        """The offer of a checkpoint by its name, such as RUN, RUN@STEP or RUN+search.
+
+        Raises:
+          EvaluationError: nobody is called so.
+        """
+        run = name.partition("+")[0].strip()
+        ways = {
+            offer.label.replace(" ", ""): offer
+            for offer in self._offers
+            if offer.group == "checkpoint" and offer.label.partition(" + ")[0] == run
+        }
+        if name.replace(" ", "") not in ways:
+            raise EvaluationError(f"there is no opponent {name!r}; there are {', '.join(ways)}")
+        return ways[name.replace(" ", "")]
+
     def chooser(self, key: str) -> Chooser:
         """How the opponent of a key plays; see `player`."""
         return _chooser_of(self.player(key))

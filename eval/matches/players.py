@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,16 +113,26 @@ def make_player(
     if is_agent_specification(specification):
         return AgentPlayer(specification, load_agent(specification))
     from bb_jax import load_policy
+
+    policy = load_policy(find_named_policy(specification))
+    return network_player(specification, policy, temperature=temperature, batch_size=batch_size)
+
+
+def find_named_policy(name: str) -> Path:
+    """The policy file of a checkpoint, where a player of any kind may have been meant.
+
+    Raises:
+      EvaluationError: there is nothing of that name.
+      bb_jax.CheckpointError: a checkpoint is missing or damaged.
+    """
     from bb_jax.errors import CheckpointError
 
     try:
-        path = find_policy(specification)
+        return find_policy(name)
     except CheckpointError as error:
-        if "@" in specification or "/" in specification:
+        if "@" in name or "/" in name:
             raise
-        raise EvaluationError(f"{_unknown_opponent(specification)}; {error}") from error
-    policy = load_policy(path)
-    return network_player(specification, policy, temperature=temperature, batch_size=batch_size)
+        raise EvaluationError(f"{_unknown_opponent(name)}; {error}") from error
 
 
 def network_player(

@@ -1,0 +1,1 @@
+"""The game in a terminal, or in a pipe: board, choices, hints and review as text."""
