@@ -135,7 +135,7 @@ def _game_in(path: Path) -> GameRecord:
 
 def _review(engine: Engine, game: GameRecord, options: argparse.Namespace) -> None:
     from eval.analysis.review import DEFAULT_SAMPLES, review_game
-    from eval.review_tables import review_text
+    from eval.analysis.review_text import review_text
 
     samples = DEFAULT_SAMPLES if options.samples is None else options.samples
     show(review_text(review_game(engine, game, samples=samples, opponent=options.opponent)))

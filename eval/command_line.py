@@ -18,8 +18,9 @@ from bb_jax.config import DEVICES
 from bb_jax.devices import select_devices
 from bb_jax.errors import EvaluationError, UserError
 from bb_jax.paths import expand_home
-from eval.console import ForgivingOutput, complain, replace_closed_outputs
+from eval.console import complain, replace_closed_outputs
 from eval.interrupts import EXIT_INTERRUPTED, interruptible
+from eval.outputs import ForgivingOutput
 
 EXIT_BAD_INPUT = 2
 DEFAULT_GAMES = 2000

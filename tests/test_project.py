@@ -28,6 +28,7 @@ BB_JAX_GROUND = (
     "placement",
     "batches",
 )
+EVAL_GROUND = ("input_lines", "outputs", "text_table")
 # What each wing of a room, and each module on its ground, may import of its room beside itself.
 # What lies on top of a room may import all of it.
 WINGS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -48,15 +49,16 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "search": (*BB_JAX_GROUND, "networks"),
     },
     "eval": {
-        "pictures": (),
-        "runs": (),
-        "matches": ("runs",),
-        "statistics": ("runs", "matches"),
-        "analysis": ("runs", "matches", "statistics"),
-        "report": ("runs", "matches", "statistics"),
-        "games": ("runs", "matches", "statistics", "analysis"),
-        "web": ("pictures", "runs", "matches", "statistics", "analysis", "games"),
-        "terminal": ("runs", "matches", "statistics", "analysis", "games"),
+        **dict.fromkeys(EVAL_GROUND, EVAL_GROUND),
+        "pictures": EVAL_GROUND,
+        "runs": EVAL_GROUND,
+        "matches": (*EVAL_GROUND, "runs"),
+        "statistics": (*EVAL_GROUND, "runs", "matches"),
+        "analysis": (*EVAL_GROUND, "runs", "matches", "statistics"),
+        "report": (*EVAL_GROUND, "runs", "matches", "statistics"),
+        "games": (*EVAL_GROUND, "runs", "matches", "statistics", "analysis"),
+        "web": (*EVAL_GROUND, "pictures", "runs", "matches", "statistics", "analysis", "games"),
+        "terminal": (*EVAL_GROUND, "runs", "matches", "statistics", "analysis", "games"),
     },
     "train": {
         "interrupt": (),

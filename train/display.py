@@ -24,8 +24,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bb_sim import OPPONENTS
-from eval.console import ForgivingOutput, duration
+from eval.console import duration
 from eval.heartbeat import Heartbeat, Name
+from eval.outputs import ForgivingOutput
 from eval.runs.metric_keys import opponent_of
 
 # The speed of the run in the last hour tells the time left.

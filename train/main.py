@@ -145,7 +145,7 @@ def _leave(code: int) -> None:
 
 def _flush() -> None:
     """Empties the buffers; an output without a reader is no error of the run."""
-    from eval.console import ForgivingOutput
+    from eval.outputs import ForgivingOutput
 
     for stream in (sys.stdout, sys.stderr):
         ForgivingOutput(stream).flush()

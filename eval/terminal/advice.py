@@ -14,7 +14,7 @@ from eval.analysis.notation import move_text
 from eval.analysis.record import GameRecord
 from eval.analysis.results import ActionAnalysis, Analysis
 from eval.analysis.review import review_game
-from eval.review_tables import moves_text, players_text
+from eval.analysis.review_text import moves_text, players_text
 from eval.terminal.screen import Screen
 from eval.terminal.words import move_words
 

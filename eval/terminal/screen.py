@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 from rich.text import Text
 
-from eval.console import ForgivingOutput
+from eval.outputs import ForgivingOutput
 
 # Longer lines are hard to read.
 _WIDEST = 100

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from eval.console import ForgivingOutput
+from eval.outputs import ForgivingOutput
 
 TOURNAMENT = ("eval.tournament", "random", "queue")
 MAIN = ("eval.main", "--checkpoint", "tiny", "--opponents", "random", "--device", "cpu")

@@ -9,7 +9,7 @@ from eval.analysis.errors import AnalysisError, CancelledError
 from eval.analysis.notation import parse_game
 from eval.analysis.results import ActionAnalysis, Estimate
 from eval.analysis.review import accuracy_of, review_game, verdict_of
-from eval.review_tables import review_text
+from eval.analysis.review_text import review_text
 from tests.eval.analysis.games import random_record, tiny_engine, with_hidden_permuted
 
 TYPED = """
