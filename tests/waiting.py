@@ -18,11 +18,14 @@ def promised(seconds: float) -> float:
 
 
 def wait_until(
-    condition: Callable[[], Value], what: str = "a condition", seconds: float = PATIENCE
+    condition: Callable[[], Value],
+    what: str = "a condition",
+    seconds: float = PATIENCE,
+    interval: float = 0.05,
 ) -> Value:
     """Waits for a condition's first true value, which is returned; fails naming `what`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"still waiting for {what}"
-        time.sleep(0.05)
+        time.sleep(interval)
     return value

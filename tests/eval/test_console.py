@@ -12,6 +12,14 @@ from eval.outputs import ForgivingOutput
 
 TOURNAMENT = ("eval.tournament", "random", "queue")
 MAIN = ("eval.main", "--checkpoint", "tiny", "--opponents", "random", "--device", "cpu")
+# The one that needs JAX takes long to start; both write by the same functions.
+both_commands = pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(TOURNAMENT, id="tournament"),
+        pytest.param(MAIN, id="main", marks=pytest.mark.slow),
+    ],
+)
 
 
 def run_module(folder, module, *arguments, stdout=subprocess.PIPE, **environment):
@@ -33,7 +41,7 @@ def folder(tiny_checkpoints, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("command", [TOURNAMENT, MAIN], ids=["tournament", "main"])
+@both_commands
 def test_results_are_stored_where_they_cannot_be_shown(folder, command):
     with open("/dev/full", "w") as full:
         done = run_module(folder, *command, stdout=full)
@@ -42,7 +50,7 @@ def test_results_are_stored_where_they_cannot_be_shown(folder, command):
     assert not (folder / "results.json.partial").exists()
 
 
-@pytest.mark.parametrize("command", [TOURNAMENT, MAIN], ids=["tournament", "main"])
+@both_commands
 def test_characters_that_the_console_lacks_are_replaced(folder, command):
     done = run_module(folder, *command, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -58,9 +66,24 @@ COMMANDS = {
 }
 
 
+FULL, CLOSED = ">/dev/full 2>/dev/full", ">&- 2>&-"
+MORE_OUTPUTS = [
+    ("eval.backfill", CLOSED),
+    ("eval.report", FULL),
+    ("eval.pictures", FULL),
+    ("eval.pictures", CLOSED),
+]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("outputs", [">/dev/full 2>/dev/full", ">&- 2>&-"])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "outputs"),
+    [
+        ("eval.backfill", FULL),
+        ("eval.report", CLOSED),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE_OUTPUTS),
+    ],
+)
 def test_every_file_is_written_where_nothing_can_be_shown(run, command, outputs):
     (run / "training_metrics.jsonl").write_text('{"iteration": 1, "train/kl": 0.5}\n')
     arguments, result = COMMANDS[command]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.train.running import REPOSITORY
 from tests.waiting import PATIENCE, wait_until
+from tests.warm_python import start_module
 
 
 def tree(*folders: Path) -> dict[str, bytes | None]:
@@ -27,18 +28,14 @@ def tree(*folders: Path) -> dict[str, bytes | None]:
 class Training:
     """`python -m train.main` in the background; a context manager that leaves no process."""
 
-    def __init__(self, config: Path, *arguments: object, **options: Any):
+    def __init__(self, config: Path, *, ignored: Sequence[int] = (), **variables: str):
         self._run_folder = config.parent / "run"
         # A session of its own: it can get a terminal's Ctrl-C, which strikes all its processes.
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "train.main", "--config", str(config), *map(str, arguments)],
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            **options,
+        self.process = start_module(
+            "train.main",
+            ["--config", str(config)],
+            os.environ | {"PYTHONUNBUFFERED": "1"} | variables,
+            ignored,
         )
 
     def __enter__(self) -> Training:
@@ -67,7 +64,9 @@ class Training:
     def end(self, seconds: float = PATIENCE) -> tuple[int, str]:
         """Waits for the end, at most some seconds; the exit code and standard error."""
         _, errors = self.process.communicate(timeout=seconds)
-        return self.process.returncode, errors
+        code = self.process.returncode
+        assert code is not None
+        return code, errors
 
     def interrupt_everything(self, number: int = signal.SIGINT) -> None:
         """A terminal's Ctrl-C: the signal reaches the workers too."""

@@ -21,7 +21,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=["mlp", pytest.param("transformer", marks=pytest.mark.slow)])
 def finished(request, tmp_path_factory):
     """The kind of network, and the folder of a run of it that nobody interrupted."""
     folder = tmp_path_factory.mktemp(request.param)

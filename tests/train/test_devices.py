@@ -10,7 +10,7 @@ from tests.compiling import with_cpu_devices
 from tests.train.running import assert_alike, metrics, run_python, train, write_config
 
 SHORT: dict[str, Any] = {
-    "total_iterations": 4,
+    "total_iterations": 3,
     "use_exploit_patch": False,
     "final_eval_games": 2,
     "eval_games": 6,
@@ -57,14 +57,15 @@ def test_a_run_moves_from_a_number_of_devices_to_another(tmp_path, algorithm, fi
 
 
 def test_a_run_keeps_its_number_of_cpu_devices_whatever_the_cores(tmp_path):
-    config = write_config(tmp_path, **SHORT)
-    assert train(config, "--set=total_iterations=2").returncode == 0
+    config = write_config(tmp_path, **SHORT, checkpoint_frequency=1)
+    assert train(config, "--set=total_iterations=1").returncode == 0
     one_core = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
-    result = run_python("-m", "train.main", "--config", config, prefix=one_core)
+    command = ("-m", "train.main", "--config", config, "--set=total_iterations=2")
+    result = run_python(*command, prefix=one_core)
     assert (result.returncode, "rounding" in result.stderr) == (0, False), result.stderr
     made_on = [
         json.loads((tmp_path / "run" / f"steps/{step}/host/metadata").read_text())["made_on"]
-        for step in (2, 4)
+        for step in (1, 2)
     ]
     assert made_on[0] == made_on[1]
 
@@ -72,7 +73,8 @@ def test_a_run_keeps_its_number_of_cpu_devices_whatever_the_cores(tmp_path):
 def test_a_run_that_cannot_keep_its_number_of_devices_says_so(tmp_path):
     config = write_config(tmp_path, **SHORT)
     assert train(config, "--set=total_iterations=1").returncode == 0
-    result = run_python("-m", "train.main", "--config", config, **devices(3))
+    command = ("-m", "train.main", "--config", config, "--set=total_iterations=2")
+    result = run_python(*command, **devices(3))
     assert result.returncode == 0, result.stderr
     assert "equal to rounding, and not bit for bit" in result.stderr
     assert "and 3 here" in result.stderr

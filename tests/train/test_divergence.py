@@ -18,7 +18,7 @@ def steps(folder: Path) -> list[str]:
 
 
 def test_a_run_that_diverges_before_its_first_checkpoint_begins_anew(tmp_path):
-    config = write_config(tmp_path, total_iterations=2, eval_frequency=9)
+    config = write_config(tmp_path, total_iterations=1, eval_frequency=9)
     result = train(config, TOO_HIGH)
     assert result.returncode == 2
     (said,) = result.stderr.splitlines()
@@ -28,7 +28,7 @@ def test_a_run_that_diverges_before_its_first_checkpoint_begins_anew(tmp_path):
 
     result = train(config)
     assert result.returncode == 0, result.stderr
-    assert [row["iteration"] for row in metrics(tmp_path)] == [1, 2]
+    assert [row["iteration"] for row in metrics(tmp_path)] == [1]
 
 
 def test_a_run_that_diverges_keeps_its_checkpoints_and_goes_on_with_other_values(
@@ -36,7 +36,7 @@ def test_a_run_that_diverges_keeps_its_checkpoints_and_goes_on_with_other_values
 ):
     shutil.copytree(finished_run(False) / "run", tmp_path / "run")
     config = write_config(
-        tmp_path, total_iterations=8, checkpoint_frequency=1, async_game_generation=False
+        tmp_path, total_iterations=7, checkpoint_frequency=1, async_game_generation=False
     )
     kept = steps(tmp_path)
     result = train(config, TOO_HIGH)
@@ -48,10 +48,11 @@ def test_a_run_that_diverges_keeps_its_checkpoints_and_goes_on_with_other_values
     result = train(config)
     assert result.returncode == 0, result.stderr
     rows = metrics(tmp_path)
-    assert [row["iteration"] for row in rows] == list(range(1, 9))
+    assert [row["iteration"] for row in rows] == list(range(1, 8))
     assert np.isfinite([row["train/loss"] for row in rows]).all()
 
 
+@pytest.mark.slow
 def test_an_exploiter_that_diverges_is_judged_as_it_was_before(tmp_path):
     """The learning rate that its run ends with is far too high for one more update."""
     config = write_config(
@@ -71,10 +72,10 @@ def test_an_exploiter_that_diverges_is_judged_as_it_was_before(tmp_path):
 
 
 def test_an_update_that_the_target_of_the_divergence_stops_has_not_diverged(tmp_path):
-    config = write_config(tmp_path, total_iterations=2, eval_frequency=9)
+    config = write_config(tmp_path, total_iterations=1, eval_frequency=9)
     result = train(config, "--set=ppo_config.target_kl=1e-9")
     assert result.returncode == 0, result.stderr
-    assert [row["train/minibatches_applied"] for row in metrics(tmp_path)] == [1, 1]
+    assert [row["train/minibatches_applied"] for row in metrics(tmp_path)] == [1]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

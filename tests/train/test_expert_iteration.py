@@ -44,18 +44,27 @@ device: cpu
 
 @pytest.mark.parametrize(
     ("point", "signal", "exit_code", "count", "asynchronous"),
-    [("generation", "SIGTERM", 143, 90, True), ("between", "SIGKILL", -9, 4, False)],
+    [
+        ("generation", "SIGTERM", 143, 50, True),
+        pytest.param("between", "SIGKILL", -9, 3, False, marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_that_is_struck_goes_on_exactly_with_its_replay_buffer(
     tmp_path, point, signal, exit_code, count, asynchronous
 ):
-    whole = write_config(tmp_path / "whole", EXPERT, async_game_generation=asynchronous)
+    changes = {
+        "async_game_generation": asynchronous,
+        "total_iterations": 4,
+        "exploit_patch_interval": 2,
+        "exploit_patch_iterations": 2,
+    }
+    whole = write_config(tmp_path / "whole", EXPERT, **changes)
     result = train(whole)
     assert result.returncode == 0, result.stderr
     rows = metrics(tmp_path / "whole")
     assert rows[-1]["train/replay_positions"] > rows[0]["train/replay_positions"]
     assert rows[-1]["train/replay_positions"] <= 2000
-    struck = write_config(tmp_path / "struck", EXPERT, async_game_generation=asynchronous)
+    struck = write_config(tmp_path / "struck", EXPERT, **changes)
     assert train_struck(struck, point, signal, count).returncode == exit_code
     again = train(struck)
     assert again.returncode == 0, again.stderr
@@ -64,10 +73,10 @@ def test_a_run_that_is_struck_goes_on_exactly_with_its_replay_buffer(
 
 def test_it_starts_from_a_ppo_checkpoint(tmp_path, finished_run):
     start = f"{finished_run(False) / 'run'}@6"
-    config = write_config(tmp_path, EXPERT, resume_from=start, total_iterations=8)
+    config = write_config(tmp_path, EXPERT, resume_from=start, total_iterations=7)
     result = train(config)
     assert result.returncode == 0, result.stderr
-    assert [row["iteration"] for row in metrics(tmp_path)] == [7, 8]
+    assert [row["iteration"] for row in metrics(tmp_path)] == [7]
 
 
 def test_afterstates_as_policy_are_refused(tmp_path):
@@ -91,17 +100,18 @@ def test_seconds_of_expert_iteration_beat_random_and_heuristic(tmp_path):
 
 def test_a_searching_expert_is_the_same_for_any_number_of_workers(tmp_path):
     search = {"search": "samples=2,opponent=unknown", "minibatch_size": 64}
+    changes = {"total_iterations": 1, "use_exploit_patch": False}
     rows = []
     for workers in (1, 2):
         folder = tmp_path / str(workers)
         config = write_config(
-            folder, EXPERT, expert_config=search, async_num_workers=workers, total_iterations=2
+            folder, EXPERT, expert_config=search, async_num_workers=workers, **changes
         )
         result = train(config)
         assert result.returncode == 0, result.stderr
         rows.append(metrics(folder))
     assert rows[0] == rows[1]
-    plain = train(write_config(tmp_path / "plain", EXPERT, total_iterations=2))
+    plain = train(write_config(tmp_path / "plain", EXPERT, **changes))
     assert plain.returncode == 0, plain.stderr
     assert metrics(tmp_path / "plain") != rows[0]
 

@@ -26,7 +26,13 @@ sys.exit(main(["--config", CONFIG]))
 """
 
 
-@pytest.mark.parametrize("program", [LIBRARY, COMMAND], ids=["library", "command"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(LIBRARY, id="library", marks=pytest.mark.slow),
+        pytest.param(COMMAND, id="command"),
+    ],
+)
 def test_a_program_without_a_guard_is_told_so(tmp_path, program):
     config = write_config(tmp_path, SMALL, async_num_workers=1)
     script = tmp_path / "script.py"

@@ -55,7 +55,7 @@ def test_nothing_left_of_a_run_is_its_end():
     assert get_entropy_coef(0, 0) == 0.01
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     total=st.integers(2, 40),
     start=st.floats(0.001, 1.0),

@@ -109,7 +109,7 @@ def test_the_update_draws_policy_and_values_to_their_targets():
     np.testing.assert_allclose(np.asarray(values).mean(0), [0.5, -0.25], atol=0.1)
 
 
-@pytest.mark.parametrize("separate_policy", [False, True])
+@pytest.mark.parametrize("separate_policy", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_form_for_gpus_learns_the_same(separate_policy):
     config = NetworkConfig(
         kind="mlp", hidden_layers=(32,), compute_dtype="float32", separate_policy=separate_policy

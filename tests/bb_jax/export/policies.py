@@ -33,6 +33,21 @@ ARCHITECTURES = {
     "bfloat16": (TINY_TRANSFORMER.replace(compute_dtype="bfloat16"), "points"),
 }
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+# Each has what another lacks; what they share costs seconds to compile.
+TELLING = (
+    "mlp by animals",
+    "two towers over afterstates, policy apart",
+    "transformer",
+    "transformer over afterstates, policy apart",
+    "bfloat16",
+)
+telling_architectures = pytest.mark.parametrize(
+    "architecture",
+    [
+        name if name in TELLING else pytest.param(name, marks=pytest.mark.slow)
+        for name in ARCHITECTURES
+    ],
+)
 
 
 @functools.cache

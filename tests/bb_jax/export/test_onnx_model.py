@@ -36,7 +36,7 @@ def check_equal(policy, found):
 
 @every_architecture
 def test_it_computes_what_the_network_computes(architecture):
-    check_equal(policy_of(architecture), rows())
+    check_equal(policy_of(architecture), rows()[::6])
 
 
 @pytest.mark.parametrize("run", ["champion/policies/002200.policy"])

@@ -85,9 +85,16 @@ def test_counts_and_norms():
     assert all(np.isfinite(value) for value in metrics.values())
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("slice_rows", [64, 16], ids=["one slice", "several slices"])
-def test_the_form_for_gpus_learns_the_same(dropout, slice_rows):
+@pytest.mark.parametrize(
+    ("slice_rows", "dropout"),
+    [
+        (64, 0.0),
+        (16, 0.3),
+        pytest.param(64, 0.3, marks=pytest.mark.slow),
+        pytest.param(16, 0.0, marks=pytest.mark.slow),
+    ],
+)
+def test_the_form_for_gpus_learns_the_same(slice_rows, dropout):
     # A share that fits into one slice is taken without a loop there. The last minibatch of an epoch
     # and its padding are a part of the test: 64 divides no epoch.
     assert POSITIONS % 64

@@ -27,6 +27,9 @@ from tests.eval.analysis.games import (
     with_hidden_permuted,
 )
 
+# Turn and samples.
+MORE_SEARCHES = [(0, 17), (3, 1), (8, 1), (8, 17)]
+
 
 def analyse(record: GameRecord, **options) -> Analysis:
     return tiny_engine().analyse(record, **{"samples": 40, **options})
@@ -65,8 +68,10 @@ def test_values_are_those_of_a_searching_player(opponent):
         sessions[turn % 2].played(game, row, np.array([ACTIONS.index(move)], np.uint8))
 
 
-@pytest.mark.parametrize("turn", [0, 3, 8])
-@pytest.mark.parametrize("samples", [1, 17])
+@pytest.mark.parametrize(
+    ("turn", "samples"),
+    [(0, 1), (3, 17), *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE_SEARCHES)],
+)
 def test_means_and_errors_are_those_of_a_search_in_plain_python(turn, samples):
     network, params = tiny_network()
     engine = Engine(tiny_policy(), depth=1)

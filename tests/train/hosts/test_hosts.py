@@ -23,6 +23,7 @@ from train.games.plan import (
     plan_games,
     share_of_host,
 )
+from train.hosts import connected
 from train.hosts.agreement import check_hosts
 from train.hosts.base import HostError, Hosts
 from train.hosts.connected import ConnectedHosts
@@ -127,10 +128,11 @@ def test_the_others_are_told_of_a_host_that_is_lost(make_star):
     assert "host 2 of 3" in str(star.hosts[1].why_lost(0))
 
 
-def test_silence_counts_as_loss_but_thinking_does_not(make_star):
-    star = make_star(2, 4.0)
+def test_silence_counts_as_loss_but_thinking_does_not(make_star, monkeypatch):
+    monkeypatch.setattr(connected, "_PING_SECONDS", 0.2)
+    star = make_star(2, 2.0)
     # Nothing but pings for longer than the patience.
-    time.sleep(4.5)
+    time.sleep(2.3)
     assert star.everywhere(lambda host: host.gather(host.index)) == [[0, 1]] * 2
     near, far = Pipe()
     stop = StopSignals()
@@ -177,7 +179,8 @@ def test_a_host_of_another_version_or_configuration_is_refused(
 
 
 @pytest.mark.parametrize("failing", [0, 2])
-def test_the_others_are_told_why_a_host_fails(make_star, failing):
+def test_the_others_are_told_why_a_host_fails(make_star, monkeypatch, failing):
+    monkeypatch.setattr(connected, "_LEAVE_SECONDS", 1.0)
     star = make_star(3)
     star.hosts[failing].leave("the disk is full")
     for index in {0, 1, 2} - {failing}:

@@ -8,11 +8,11 @@ variable FAKE_TRAINING of its environment.
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.train.running import REPOSITORY, write_config
 from tests.waiting import PATIENCE
+from tests.warm_python import run_module
 from train.jobs.process import ProcessIdentity
 from train.jobs.record import read_record
 
@@ -100,14 +100,9 @@ class Jobs:
         }
 
     def __call__(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "train.jobs", *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            stdin=subprocess.DEVNULL,
+        environment = self.environment | {"PYTHONUNBUFFERED": "1"}
+        return run_module(
+            "train.jobs", [*map(str, arguments)], environment, PATIENCE, folder=self.folder
         )
 
     def start(self, training: str = "train", *arguments: object):

@@ -26,7 +26,7 @@ def export(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def run(finished_run):
-    return finished_run(True) / "run"
+    return finished_run(False) / "run"
 
 
 @pytest.fixture

@@ -36,14 +36,14 @@ def merging(folder, first, second, **changes):
         "network_config": MERGED,
         "resume_from": str(first),
         "merge_with": str(second),
-        "total_iterations": 9,
+        "total_iterations": 8,
         "use_exploit_patch": False,
     }
     return write_config(folder, **settings | changes)
 
 
 def test_it_begins_as_the_mean_of_both_and_goes_on_exactly(tmp_path, finished_run, narrow):
-    wide = finished_run(True) / "run"
+    wide = finished_run(False) / "run"
     before = tree(wide), tree(narrow)
     whole = merging(tmp_path / "whole", f"{wide}@6", narrow)
     start = find_new_run(load_config(whole))
@@ -56,10 +56,10 @@ def test_it_begins_as_the_mean_of_both_and_goes_on_exactly(tmp_path, finished_ru
     result = train(whole)
     assert result.returncode == 0, result.stderr
     rows = metrics(tmp_path / "whole")
-    assert [row["iteration"] for row in rows] == [7, 8, 9]
+    assert [row["iteration"] for row in rows] == [7, 8]
     # The first run's members are of another architecture.
     assert not any(key.startswith("met/checkpoint") for key in rows[0])
-    policy = load_policy(tmp_path / "whole" / "run" / "policies" / "000009.policy")
+    policy = load_policy(tmp_path / "whole" / "run" / "policies" / "000008.policy")
     assert policy.network_config.second_tower == (8,)
 
     positions = jnp.array(random_positions(2))
@@ -72,12 +72,12 @@ def test_it_begins_as_the_mean_of_both_and_goes_on_exactly(tmp_path, finished_ru
         np.testing.assert_allclose(merged, (first + second) / 2, atol=1e-5)
 
     packed = tmp_path / "merged.policy"
-    assert checkpoints.main(["pack", f"{tmp_path / 'whole' / 'run'}@9", str(packed)]) == 0
+    assert checkpoints.main(["pack", f"{tmp_path / 'whole' / 'run'}@8", str(packed)]) == 0
     known = load_policy(packed).metadata
     assert (known["resume_from"], known["merge_with"]) == (f"{wide}@6", str(narrow))
 
     struck = merging(tmp_path / "struck", f"{wide}@6", narrow)
-    assert train_struck(struck, "between", "SIGKILL", 3).returncode == -9
+    assert train_struck(struck, "between", "SIGKILL", 2).returncode == -9
     again = train(struck)
     assert again.returncode == 0, again.stderr
     assert metrics(tmp_path / "struck") == rows
@@ -85,7 +85,7 @@ def test_it_begins_as_the_mean_of_both_and_goes_on_exactly(tmp_path, finished_ru
 
 
 def test_networks_that_do_not_fit_are_refused(tmp_path, finished_run, narrow):
-    wide = finished_run(True) / "run"
+    wide = finished_run(False) / "run"
 
     def refusal(first, second, *changes):
         config = merging(tmp_path, first, second)

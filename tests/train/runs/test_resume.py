@@ -16,10 +16,7 @@ COUNTS = {
 EXIT_CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGKILL": -9}
 FAST_CELLS = [
     ("generation", "SIGTERM", True),
-    ("learning", "SIGINT", False),
-    ("learning", "SIGKILL", True),
     ("saving", "SIGKILL", False),
-    ("exploiting", "SIGTERM", True),
 ]
 ALL_CELLS = [
     (point, signal, asynchronous)
@@ -52,6 +49,7 @@ def test_the_whole_matrix_goes_on_exactly(tmp_path, finished_run, point, signal,
     check_cell(tmp_path, finished_run, point, signal, asynchronous)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(tmp_path, finished_run):
     config = write_config(tmp_path, async_game_generation=True)
     result = train(config, "--set", "async_num_workers=1")

@@ -30,6 +30,7 @@ SIZES = {
     "num_groups": 2,
     "games_per_group": 16,
     "eval_games": 4,
+    "final_eval_games": 2,
     "eval_frequency": 2,
     "checkpoint_frequency": 2,
     "exploit_patch_iterations": 1,
@@ -172,7 +173,7 @@ def test_a_start_without_its_opponents_is_refused(tmp_path, iteration_600):
 @pytest.mark.slow
 def test_a_short_second_run_ends_with_the_schedules_ends(tmp_path, iteration_600):
     config, *arguments = second(
-        tmp_path, iteration_600, total_iterations=604, final_eval_games=4, exploit_patch_interval=2
+        tmp_path, iteration_600, total_iterations=604, exploit_patch_interval=2
     )
     result = train(config, *arguments)
     assert result.returncode == 0, result.stderr

@@ -13,7 +13,7 @@ from tests.train.test_expert_iteration import EXPERT
 SEARCH = {"search": "samples=2,opponent=known,depth=1", "minibatch_size": 64, "ranking_coef": 1.0}
 SHORT: dict[str, Any] = {
     "use_exploit_patch": False,
-    "total_iterations": 4,
+    "total_iterations": 3,
     "async_num_workers": 1,
 }
 # What a row says of the games, which the expert alone has played.
@@ -54,6 +54,7 @@ def test_the_games_are_the_teachers_whatever_is_learned(tmp_path, teacher):
             teacher,
             opponent_config=opponents,
             use_adaptive_weights=False,
+            total_iterations=2,
             expert={"learning_rate": rate},
         )
         result = train(config)
@@ -73,19 +74,19 @@ def test_a_run_goes_on_exactly_without_the_folder_that_its_teacher_came_from(tmp
     shutil.copytree(teacher, elsewhere)
     struck = pupil(tmp_path / "struck", elsewhere)
     # Stopped, not killed: before the first save has ended there would be nothing to go on from.
-    assert train_struck(struck, "between", "SIGTERM", 3).returncode == 143
+    assert train_struck(struck, "between", "SIGTERM", 2).returncode == 143
     shutil.rmtree(elsewhere)
     again = train(struck)
     assert again.returncode == 0, again.stderr
     assert metrics(tmp_path / "struck") == metrics(tmp_path / "whole")
     # The pupil's own network is what comes out.
-    policy = load_policy(tmp_path / "struck" / "run" / "policies" / "000004.policy")
+    policy = load_policy(tmp_path / "struck" / "run" / "policies" / "000003.policy")
     assert policy.network_config.hidden_layers == (16,)
 
 
 def test_a_run_whose_teacher_is_lost_says_so(tmp_path, teacher):
     config = pupil(tmp_path, teacher)
-    assert train_struck(config, "between", "SIGTERM", 2).returncode == 143
+    assert train_struck(config, "between", "SIGTERM", 1).returncode == 143
     (tmp_path / "run" / "teacher.policy").unlink()
     result = train(config)
     assert result.returncode == 2
@@ -116,7 +117,9 @@ def test_a_teacher_whose_values_know_no_afterstates_is_refused(tmp_path, finishe
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["champion_pupil", "champion"])
+@pytest.mark.parametrize(
+    "name", ["champion", pytest.param("champion_pupil", marks=pytest.mark.slow)]
+)
 def test_a_step_to_the_champion_starts_with_what_comes_with_the_repository(tmp_path, name):
     path = Path(f"configs/{name}.yaml")
     begun = 380 if name == "champion" else 0
