@@ -6,6 +6,7 @@ remembers nothing between two calls, so a move can be taken back and a game can 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class Chooser(Protocol):
 
 
 class Opponents:
-    """Everybody who is offered, loaded when first needed. One thread at a time may use it."""
+    """Everybody who is offered, loaded when first needed. For several threads."""
 
     def __init__(self, checkpoint: str, agents: Sequence[str] = ()) -> None:
         """Looks at what there is, and loads nothing.
@@ -105,6 +106,7 @@ class Opponents:
         self._makers: dict[str, Callable[[], Player]] = {}
         self._offers: list[Offer] = []
         self._loaded: OrderedDict[str, Player] = OrderedDict()
+        self._loading = threading.Lock()
         runs = {name.partition("@")[0] for name in (checkpoint, *_runs())}
         for level in LEVELS:
             if level.checkpoint in runs:
@@ -167,12 +169,13 @@ class Opponents:
         Raises:
           UserError: it cannot be loaded.
         """
-        if key not in self._loaded:
-            self._loaded[key] = self._makers[key]()
-            if len(self._loaded) > _LOADED:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(key)
-        return self._loaded[key]
+        with self._loading:
+            if key not in self._loaded:
+                self._loaded[key] = self._makers[key]()
+                if len(self._loaded) > _LOADED:
+                    self._loaded.popitem(last=False)
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
 
     def _add(self, offer: Offer, make: Callable[[], Player]) -> None:
         self._offers.append(offer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,16 +19,14 @@ from eval.analysis.record import GameRecord
 from eval.analysis.results import Analysis
 from eval.games.game import GameError, check_scoring
 from eval.games.opponents import Opponents
-from eval.matches.match import play_pairings
-from eval.matches.players import AgentPlayer
 from eval.web.hosted_games import Games, HostedGame, new_secret
+from eval.web.matches import Match
 from eval.web.thinking import BusyError, Thinker
 from eval.web.views import Json, game_json, open_cards, position_json, turn_json
 
 # A Python agent that has not answered by then is taken for stuck.
 _AGENT_SECONDS = 60.0
 _MOST_WATCHED = 500
-_GAMES_AT_ONCE = 10
 
 Say = Callable[[Json], None]
 
@@ -156,7 +154,7 @@ class Table:
         try:
             while game.is_opponents_turn:
                 revision, states, moves = game.revision, list(game.states), list(game.moves)
-                action = await self._choose(game.owner, game.opponent.key, game.seed, states, moves)
+                action = await self.choose(game.owner, game.opponent.key, game.seed, states, moves)
                 if revision != game.revision:
                     continue
                 before = game.state
@@ -170,17 +168,36 @@ class Table:
         finally:
             game.thinking = False
 
-    async def _choose(
-        self, player: str, key: str, seed: int, states: list[State], moves: list[Action]
+    async def choose(
+        self,
+        player: str,
+        key: str,
+        seed: int,
+        states: Sequence[State],
+        moves: Sequence[Action],
+        *,
+        urgent: bool = True,
     ) -> Action:
-        """The move of an offered player; whoever takes forever is given up."""
+        """The move of an offered player.
+
+        Args:
+          player: who it is for.
+          key: the key of the one who is to move.
+          seed, states, moves: see `Chooser`.
+          urgent: as in `Thinker.run`.
+
+        Raises:
+          BusyError: too much is waiting.
+          UserError: it cannot move, or it is an agent that takes forever, which is given up.
+        """
+        states, moves = list(states), list(moves)
 
         def choose() -> Action:
             return self.opponents.chooser(key)(seed, states, moves)
 
         if self.opponents.offer(key).group != "agent":
-            return await self.thinker.run(player, choose, urgent=True)
-        answer = self._agents.run(player, choose, urgent=True)
+            return await self.thinker.run(player, choose, urgent=urgent)
+        answer = self._agents.run(player, choose, urgent=urgent)
         try:
             return await asyncio.wait_for(answer, _AGENT_SECONDS)
         except TimeoutError:
@@ -266,7 +283,7 @@ class Table:
         watched.busy = True
         try:
             key = watched.players[state.to_move]
-            action = await self._choose(
+            action = await self.choose(
                 player, key, watched.seed, list(watched.states), list(watched.moves)
             )
         finally:
@@ -290,30 +307,8 @@ class Table:
     async def match(
         self, player: str, keys: tuple[str, str], games: int, scoring: Scoring, say: Say
     ) -> Json:
-        """Plays games in the background, every deal from both seats, and tells how it stands."""
-        for key in keys:
-            offer = self.opponents.offer(key)
-            if offer.group == "agent":
-                raise GameError("Python agents play one game at a time here; see eval.main")
-            check_scoring(offer, scoring)
-        seed = secrets.randbits(32)
-        counts = {"games": 0, "wins": 0, "draws": 0, "losses": 0, "margin": 0.0}
-
-        def play(first_deal: int, size: int) -> None:
-            pairing = (self.opponents.player(keys[0]), self.opponents.player(keys[1]))
-            assert not isinstance(pairing[0], AgentPlayer)
-            (part,) = play_pairings([pairing], size, seed, scoring, first_deal=first_deal, slots=64)
-            total = counts["margin"] * counts["games"] + part.mean_margin * part.games
-            for name in ("games", "wins", "draws", "losses"):
-                counts[name] += getattr(part, name)
-            counts["margin"] = total / counts["games"]
-
-        while counts["games"] < games:
-            done = int(counts["games"])
-            size = min(_GAMES_AT_ONCE, games - done)
-            await self.thinker.run(player, partial(play, done // 2, size))
-            say(dict(counts))
-        return dict(counts)
+        """Plays games in the background; see `Match`."""
+        return await Match(self, player, keys, scoring).play(games, say)
 
 
 def read_record(text: str) -> GameRecord:

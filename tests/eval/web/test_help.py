@@ -1,11 +1,17 @@
 """Hints, reviews, watching and matches over the wire."""
 
+import secrets
+
 import pytest
 
 from bb_sim import is_terminal
 from eval.analysis.notation import game_text, link_text, parse_link
 from eval.analysis.review import review_game
+from eval.matches.match import play_pairings
+from eval.matches.players import make_player
 from tests.eval.web.test_games import new
+
+AGENT = "tests.eval.policies:FirstAgent"
 
 
 def test_a_hint_is_the_engines_analysis_of_what_the_person_has_seen(server, page):
@@ -102,9 +108,6 @@ def test_a_match_goes_on_in_the_background_and_can_be_stopped(page):
     assert result["wins"] + result["draws"] + result["losses"] == 30
     assert result["wins"] > result["losses"]
     assert [push["games"] for push in page.pushes] == [10, 20, 30]
-    assert "one game at a time" in page.refusal(
-        "match", players=["tests.eval.policies:FirstAgent", "random"]
-    )
     page.send('{"id": 900, "do": "match", "players": ["run:tiny", "random"], "games": 1000}')
     page.send('{"id": 901, "do": "stop", "request": 900}')
     answers: dict[int, dict] = {}
@@ -114,6 +117,31 @@ def test_a_match_goes_on_in_the_background_and_can_be_stopped(page):
             answers[message["id"]] = message
     assert answers[901]["result"] == {}
     assert answers[900]["stopped"]
+
+
+def test_a_match_against_a_python_agent_is_that_of_eval_main(page, monkeypatch):
+    monkeypatch.setattr(secrets, "randbits", lambda bits: 7)
+    result = page.ask("match", players=["run:tiny", AGENT], games=6)
+    assert [push["games"] for push in page.pushes] == [2, 4, 6]
+    players = (make_player("tiny"), make_player(AGENT))
+    # The stream without a name: deals for no opponent in particular.
+    (expected,) = play_pairings([players], 6, 7, streams=[""])
+    counts = (expected.wins, expected.draws, expected.losses)
+    assert tuple(result[name] for name in ("wins", "draws", "losses")) == counts
+    assert result["margin"] == pytest.approx(expected.mean_margin)
+
+
+def test_an_agent_that_plays_itself_wins_as_often_as_it_loses(page):
+    result = page.ask("match", players=[AGENT, AGENT], games=8)
+    assert result["games"] == 8 and result["wins"] == result["losses"] and result["margin"] == 0
+
+
+def test_a_match_with_an_agent_that_fails_is_refused_in_a_sentence(page, monkeypatch):
+    def fail(self, state, legal_actions):
+        raise ZeroDivisionError("nothing to divide by")
+
+    monkeypatch.setattr("tests.eval.policies.FirstAgent.select_action", fail)
+    assert "failed in select_action" in page.refusal("match", players=["random", AGENT], games=2)
 
 
 def test_the_link_of_a_record_survives_the_way_through_the_page(page):
