@@ -69,6 +69,11 @@ def players_text(review: GameReview, names: tuple[str, str] | None = None) -> st
     return "\n".join(parts)
 
 
+def _percent(share: float, sign: str = "") -> str:
+    """A share in percent, without the minus of a number that rounds to zero."""
+    return format(round(100 * share, 1) + 0.0, f"{sign}.1f")
+
+
 def _moves_table(review: GameReview, names: tuple[str, str], first_turn: int) -> str:
     table = text_table()
     for header, justify in _COLUMNS:
@@ -81,8 +86,8 @@ def _moves_table(review: GameReview, names: tuple[str, str], first_turn: int) ->
             move.move,
             "" if is_best else move.best,
             f"{100 * move.before:.1f}",
-            "" if is_best else f"{100 * move.loss.mean:.1f}",
-            "" if move.luck is None else f"{100 * move.luck:+.1f}",
+            "" if is_best else _percent(move.loss.mean),
+            "" if move.luck is None else _percent(move.luck, "+"),
             move.verdict if move.is_mistake else "",
         )
     return plain_text(table, _WIDEST)
@@ -95,6 +100,6 @@ def _moves_list(review: GameReview, names: tuple[str, str], first_turn: int) -> 
         if move.is_mistake:
             line += f", {move.verdict}"
         if move.move != move.best:
-            line += f"\n    {move.best}: {100 * move.loss.mean:+.1f} %"
+            line += f"\n    {move.best}: {_percent(move.loss.mean, '+')} %"
         lines.append(line)
     return "\n".join(lines)

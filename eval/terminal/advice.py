@@ -20,8 +20,8 @@ from eval.terminal.words import move_words
 
 # A 95 % interval in standard errors.
 _INTERVAL = 1.96
-# Models that the opponent is less likely to be are not named.
-_LEAST_SHARE = 0.1
+# Models that the opponent is less likely to be are not named. At the beginning all of them are.
+_LEAST_SHARE = 0.2
 
 
 @dataclass(frozen=True)

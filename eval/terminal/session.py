@@ -89,6 +89,9 @@ class Session:
         colour, when = ("Blue", "first") if game.seat == 0 else ("Orange", "second")
         line = Text("You are ").append(colour, style_of(game.seat))
         self._screen.say(line.append(f" and move {when}. ? shows help."))
+        opponent = game.opponent
+        rating = "" if opponent.elo is None else f", Elo {opponent.elo}"
+        self._screen.say(f"You play against {opponent.label} ({opponent.how}{rating}).", hang=2)
 
     def _opponents_turn(self) -> None:
         game = self._game
