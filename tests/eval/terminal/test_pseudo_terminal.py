@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from eval.analysis.notation import parse_game
 from tests.waiting import PATIENCE
 
 COLUMNS = 80
@@ -77,11 +78,11 @@ class Terminal:
 def start(tiny_checkpoints):
     started = []
 
-    def start(kind):
+    def start(kind, *options):
         arguments = ("--checkpoint", "tiny", "--opponent", "heuristic", "--seed", "5")
         terminal = Terminal(
             tiny_checkpoints, kind, *arguments, "--samples", "5", "--device", "cpu",
-            "--seat", "first",
+            "--seat", "first", *options,
         )  # fmt: skip
         started.append(terminal.process)
         return terminal
@@ -115,10 +116,13 @@ def test_a_terminal_with_colours_plays_to_the_review(start):
     assert all(len(line.rpartition("\r")[2]) <= COLUMNS for line in screen.splitlines())
 
 
-def test_ctrl_c_ends_with_a_sentence(start):
-    terminal = start("xterm")
+def test_ctrl_c_ends_with_a_sentence_and_keeps_the_game(start, tmp_path):
+    terminal = start("xterm", "--save", str(tmp_path / "game.txt"))
     terminal.wait_for("?):")
+    terminal.type("1\n")
+    terminal.wait_for("?):", 2)
     terminal.type("1\x03")
     assert terminal.end() == 130
+    assert len(parse_game((tmp_path / "game.txt").read_text()).moves) == 2
     assert terminal.output.endswith("\nerror: interrupted\n")
     assert "Traceback" not in terminal.output
