@@ -21,7 +21,14 @@ MODULES = {
     "train": (*_PLAY, "jinja2", "matplotlib", "optax", "orbax", "tensorboardX"),
 }
 # Everything else that needs an extra needs `play`.
-_NEED_TRAIN = ("train", "eval.report", "bb_jax.expert", "bb_jax.learning", "bb_jax.ppo")
+_NEED_TRAIN = (
+    "train",
+    "eval.guide",
+    "eval.report",
+    "bb_jax.expert",
+    "bb_jax.learning",
+    "bb_jax.ppo",
+)
 
 
 class MissingExtraError(UserError, ImportError):

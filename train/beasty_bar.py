@@ -29,6 +29,7 @@ COMMANDS = {
     "web": ("eval.web.__main__", "play, review and watch in the browser"),
     "tournament": ("eval.tournament", "every player against every other, with ratings"),
     "report": ("eval.report.__main__", "a run's curves and tables on one page"),
+    "guide": ("eval.guide.__main__", "how a checkpoint plays, measured, as a strategy guide"),
     "analyse": ("eval.analyse", "judge positions for other programs, or review a game"),
     "jobs": ("train.jobs.__main__", "train in the background"),
     "checkpoints": ("train.checkpoints", "pack a training state into one file, or export a policy"),

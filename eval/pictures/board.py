@@ -67,7 +67,7 @@ def draw_position(state: State, viewer: int) -> str:
         _table(state, table_y),
         _hand(state, viewer, bottom_y),
     ]
-    return _document(_in_words(state), _WIDTH, bottom_y + CARD_HEIGHT + _MARGIN, body)
+    return draw_document(_in_words(state), _WIDTH, bottom_y + CARD_HEIGHT + _MARGIN, body)
 
 
 def draw_turn(state: State, action: Action) -> str:
@@ -94,7 +94,7 @@ def draw_turn(state: State, action: Action) -> str:
         _table(after, second_y, new=(played,)),
     ]
     words = f"{what}. Before: {_in_words(state)} After: {_in_words(after)}"
-    return _document(words, _WIDTH, second_y + _ROW_HEIGHT + _MARGIN, body)
+    return draw_document(words, _WIDTH, second_y + _ROW_HEIGHT + _MARGIN, body)
 
 
 def describe(action: Action, state: State) -> str:
@@ -223,7 +223,8 @@ def _in_words(state: State) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _document(title: str, width: float, height: float, body: Sequence[str]) -> str:
+def draw_document(title: str, width: float, height: float, body: Sequence[str]) -> str:
+    """An SVG file with the ground of all pictures; `title` is for those who do not see it."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}"'
         f' width="{width:g}" height="{height:g}" role="img" font-family="{_FONT}">\n'

@@ -1,0 +1,1 @@
+"""The chapters of the guide: each is made from the figures alone."""
