@@ -125,11 +125,13 @@ class Connection:
         return await _ANSWERS[type(request)](self, request)
 
     async def _new(self, request: messages.NewGame) -> Json:
-        game = self._table.new_game(self._player, request.opponent, request.seat, request.scoring)
+        game = await self._table.new_game(
+            self._player, request.opponent, request.seat, request.scoring
+        )
         return self._show(game)
 
     async def _cards(self, request: messages.NewFromCards) -> Json:
-        return self._show(self._table.game_from_cards(self._player, request.cards))
+        return self._show(await self._table.game_from_cards(self._player, request.cards))
 
     async def _of_game(self, request: messages.OfGame) -> Json:
         game = self._table.games.find(request.game, self._player)
@@ -164,7 +166,7 @@ class Connection:
         return await review_json(self._table, self._player, record, request.samples, say)
 
     async def _watch(self, request: messages.Watch) -> Json:
-        return self._table.watch(request.players, request.scoring)
+        return await self._table.watch(self._player, request.players, request.scoring)
 
     async def _next(self, request: messages.Next) -> Json:
         return await self._table.next_move(self._player, request.watch)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bb_sim import Action, is_terminal, new_game, scores, step, winner
 from bb_sim.rules.actions import Scoring
-from eval.games.game import check_scoring
 from eval.matches.match import deal_seeds, play_pairings
 from eval.matches.players import AgentPlayer
 from eval.web.views import Json
@@ -35,16 +34,10 @@ class Match:
           table: knows the players, and when each may think.
           player: who asks.
           keys: the keys of the two.
-          scoring: "points" or "animals".
-
-        Raises:
-          UserError: there is no such player, or it was trained for another scoring.
+          scoring: "points" or "animals", what both were trained for.
         """
-        offers = [table.opponents.offer(key) for key in keys]
-        for offer in offers:
-            check_scoring(offer, scoring)
         self._table, self._player, self._keys, self._scoring = table, player, keys, scoring
-        self._has_agent = any(offer.group == "agent" for offer in offers)
+        self._has_agent = any(table.opponents.offer(key).group == "agent" for key in keys)
         self._seed = secrets.randbits(_SEED_BITS)
         self.standing: dict[str, float] = dict.fromkeys(("games", "wins", "draws", "losses"), 0)
         self.standing["margin"] = 0.0

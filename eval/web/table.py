@@ -19,6 +19,7 @@ from eval.analysis.record import GameRecord
 from eval.analysis.results import Analysis
 from eval.games.game import GameError, check_scoring
 from eval.games.opponents import Opponents
+from eval.matches.players import common_scoring
 from eval.web.hosted_games import Games, HostedGame, new_secret
 from eval.web.matches import Match
 from eval.web.thinking import BusyError, Thinker
@@ -90,17 +91,32 @@ class Table:
 
     # --- Playing --------------------------------------------------------------------------------
 
-    def new_game(
+    async def _admit(self, player: str, keys: Sequence[str], scoring: Scoring) -> None:
+        """Loads the checkpoints among the players.
+
+        Raises:
+          UserError: there is no such player, or it was trained for another scoring.
+        """
+        for key in keys:
+            offer = self.opponents.offer(key)
+            check_scoring(offer, scoring)
+            if offer.group == "checkpoint":
+                load = partial(self.opponents.player, key)
+                common_scoring([await self.thinker.run(player, load, urgent=True)], scoring)
+
+    async def new_game(
         self, player: str, opponent: str, seat: int | None, scoring: Scoring
     ) -> HostedGame:
         """Begins a game; see `Games.begin`."""
+        await self._admit(player, (opponent,), scoring)
         game = self.games.begin(player, self.opponents.offer(opponent), seat, scoring)
         self._let_opponent_move(game)
         return game
 
-    def game_from_cards(self, player: str, cards: str) -> HostedGame:
+    async def game_from_cards(self, player: str, cards: str) -> HostedGame:
         """Begins a game with the cards of somebody else's."""
         record, seat, opponent = open_cards(cards)
+        await self._admit(player, (opponent,), record.scoring)
         offer = self.opponents.offer(opponent)
         game = self.games.begin(player, offer, seat, record.scoring, record.start)
         self._let_opponent_move(game)
@@ -254,10 +270,9 @@ class Table:
 
     # --- Watching -------------------------------------------------------------------------------
 
-    def watch(self, players: tuple[str, str], scoring: Scoring) -> Json:
+    async def watch(self, player: str, players: tuple[str, str], scoring: Scoring) -> Json:
         """Begins a game between two agents."""
-        for key in players:
-            check_scoring(self.opponents.offer(key), scoring)
+        await self._admit(player, players, scoring)
         watched = Watched(players, scoring, [new_game(secrets.randbits(64))])
         name = new_secret()
         self._watched[name] = watched
@@ -308,6 +323,7 @@ class Table:
         self, player: str, keys: tuple[str, str], games: int, scoring: Scoring, say: Say
     ) -> Json:
         """Plays games in the background; see `Match`."""
+        await self._admit(player, keys, scoring)
         return await Match(self, player, keys, scoring).play(games, say)
 
 

@@ -158,6 +158,11 @@ def test_an_opponent_of_another_scoring_is_refused(page):
     assert "there is no such opponent" in page.refusal("new", opponent="nobody")
     view = new(page, "heuristic", scoring="animals")
     assert view["scoring"] == "animals"
+    assert new(page, "run:animals", scoring="animals")["scoring"] == "animals"
+    told = "animals was trained for scoring by animals, not by points"
+    assert told in page.refusal("new", opponent="run:animals", seat=0)
+    assert told in page.refusal("watch", players=["random", "run:animals"])
+    assert told in page.refusal("match", players=["run:animals", "random"], games=2)
 
 
 def test_a_python_agent_can_be_played(page):
