@@ -20,9 +20,8 @@ from bb_jax.arrays import all_finite
 from bb_jax.config import NetworkConfig
 from bb_jax.errors import CheckpointError, one_line
 from bb_jax.files import named_errors, read_whole, write_whole
-from bb_jax.networks.network import Network, Params, build_network
+from bb_jax.networks.network import Network, Params, build_network, init_params
 from bb_jax.policies.packed_state import PACKED_FORMAT
-from bb_sim.rules.observation import OBSERVATION_SIZE
 
 _FORMAT = "beasty-bar-policy"
 _VERSION = 1
@@ -217,9 +216,9 @@ def _is_tree(params: Any) -> bool:
 
 
 def _check_params(path: Path, network: Network, params: Params) -> None:
-    row = np.zeros((1, OBSERVATION_SIZE), np.uint8)
     try:
-        template = jax.eval_shape(network.init, jax.random.PRNGKey(0), row)["params"]
+        # Traced once for equal networks.
+        template = jax.eval_shape(lambda: init_params(network, 0))
     except (ArithmeticError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} describes a network that cannot be built: {one_line(error)}"

@@ -11,11 +11,11 @@ from tests.train.running import REPOSITORY, metrics, run_python, train, write_co
 
 QUICK = """
 experiment_name: quick
-total_iterations: 24
+total_iterations: 16
 network_config: {kind: mlp, hidden_layers: [64], dropout: 0.0}
-ppo_config: {learning_rate: 3e-3, minibatch_size: 1024, ppo_epochs: 3, gamma: 1.0,
+ppo_config: {learning_rate: 3e-3, minibatch_size: 512, ppo_epochs: 4, gamma: 1.0,
              gae_lambda: 0.85, entropy_coef: 0.01}
-games_per_iteration: 1024
+games_per_iteration: 512
 num_groups: 2
 games_per_group: 256
 async_num_workers: 2
@@ -23,10 +23,10 @@ buffer_size: 30000
 opponent_config: {current_weight: 0.3, checkpoint_weight: 0.0, random_weight: 0.2,
                   heuristic_weight: 0.5}
 eval_opponents: [random, heuristic]
-eval_frequency: 12
-eval_games: 1000
-final_eval_games: 1000
-checkpoint_frequency: 24
+eval_frequency: 8
+eval_games: 500
+final_eval_games: 500
+checkpoint_frequency: 16
 device: cpu
 """
 
@@ -52,7 +52,7 @@ def test_seconds_of_learning_beat_random_and_heuristic(tmp_path, asynchronous):
     assert found["random"] > 0.8
     assert found["heuristic"] > 0.5
     rows = metrics(tmp_path)
-    assert rows[23]["eval/mean_win_rate"] > rows[11]["eval/mean_win_rate"] > 0.4
+    assert rows[15]["eval/mean_win_rate"] > rows[7]["eval/mean_win_rate"] > 0.4
     assert rows[-1]["train/entropy"] < 0.9 * rows[0]["train/entropy"]
     assert rows[-1]["train/explained_variance"] > 0.3 > rows[0]["train/explained_variance"]
     assert rows[-1]["met/random/win_rate"] > rows[0]["met/random/win_rate"]

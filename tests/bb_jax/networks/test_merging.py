@@ -11,7 +11,7 @@ from bb_jax.networks.network import build_network, init_params
 from tests.bb_jax.games import evaluate, random_positions, tiny_network
 
 ROWS = jnp.array(random_positions(4))
-SEPARATE = pytest.mark.parametrize("separate", [True, False])
+SEPARATE = pytest.mark.parametrize("separate", [True, pytest.param(False, marks=pytest.mark.slow)])
 
 
 def three(separate):

@@ -47,7 +47,13 @@ def test_over_afterstates_the_policy_is_one_score(config):
     assert scores.dtype == values.dtype == jnp.float32
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(TINY_MLP, id="mlp"),
+        pytest.param(TINY_TRANSFORMER, id="transformer", marks=pytest.mark.slow),
+    ],
+)
 def test_a_separate_policy_shares_nothing_with_the_values(config):
     network, params = tiny_network(config.replace(separate_policy=True))
 
