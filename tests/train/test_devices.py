@@ -56,6 +56,7 @@ def test_a_run_moves_from_a_number_of_devices_to_another(tmp_path, algorithm, fi
     assert_alike(metrics(tmp_path / "moved"), metrics(tmp_path / "one"))
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_number_of_cpu_devices_whatever_the_cores(tmp_path):
     config = write_config(tmp_path, **SHORT, checkpoint_frequency=1)
     assert train(config, "--set=total_iterations=1").returncode == 0

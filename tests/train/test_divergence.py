@@ -71,6 +71,7 @@ def test_an_exploiter_that_diverges_is_judged_as_it_was_before(tmp_path):
     assert "exploiter of iteration 1: it ends after 0 iterations" in log
 
 
+@pytest.mark.slow
 def test_an_update_that_the_target_of_the_divergence_stops_has_not_diverged(tmp_path):
     config = write_config(tmp_path, total_iterations=1, eval_frequency=9)
     result = train(config, "--set=ppo_config.target_kl=1e-9")

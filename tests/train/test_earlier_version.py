@@ -59,6 +59,7 @@ def test_a_run_of_expert_iteration_resumes_with_its_replay_buffer(earlier):
     assert_alike(metrics(earlier), rows_of(earlier / "values_run_whole.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_run_of_expert_iteration_goes_on_with_todays_search(earlier):
     """What the search finds has changed since, so the rows are equal up to the saved one."""
     (earlier / "run").rename(earlier / "other")

@@ -13,7 +13,9 @@ from tests.train.running import metrics, run_python, train, write_config
 CHANGES: dict[str, Any] = {"total_iterations": 3, "use_exploit_patch": False, "final_eval_games": 2}
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "expert_iteration"])
+@pytest.mark.parametrize(
+    "algorithm", ["ppo", pytest.param("expert_iteration", marks=pytest.mark.slow)]
+)
 def test_nothing_is_transferred_implicitly_after_the_first_iteration(tmp_path, algorithm):
     # Games, update, evaluation, checkpoint: iterations 2 and 3 have them all.
     expert = {"minibatch_size": 64, "ranking_coef": 1.0}
@@ -39,6 +41,7 @@ def test_the_guard_sees_an_implicit_transfer(tmp_path):
     assert "Disallowed host-to-device transfer" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_profile_says_where_it_is(tmp_path):
     config = write_config(tmp_path, **(CHANGES | {"total_iterations": 5}))
     result = train(config, "--profile", "2")

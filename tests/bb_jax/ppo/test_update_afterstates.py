@@ -54,7 +54,7 @@ def _distance(tree, other) -> float:
         (AFTERSTATE_MLP, 1.0, 24),
         (AFTERSTATE_MLP, 0.5, 24),
         (AFTERSTATE_MLP, 2.0, 10),
-        (AFTERSTATE_TRANSFORMER, 0.7, 24),
+        pytest.param(AFTERSTATE_TRANSFORMER, 0.7, 24, marks=pytest.mark.slow),
     ],
 )
 def test_the_policy_that_acted_is_the_proximal_policy(config, temperature, sampled_plies):
@@ -126,8 +126,10 @@ FIRST, LAST = LEGAL.argmax(axis=1), 32 - LEGAL[:, ::-1].argmax(axis=1)
 
 @pytest.mark.parametrize(
     ("config", "margin_weight"),
-    [(AFTERSTATE_MLP, 0.0), (TINY_MLP, 1.0)],
-    ids=["afterstates-by-outcome", "logits-by-margin"],
+    [
+        pytest.param(AFTERSTATE_MLP, 0.0, id="afterstates-by-outcome"),
+        pytest.param(TINY_MLP, 1.0, id="logits-by-margin", marks=pytest.mark.slow),
+    ],
 )
 def test_the_weight_of_the_margin_decides_what_is_learned(config, margin_weight):
     """One decision a game: the last legal action wins, the first one wins by four points."""

@@ -55,6 +55,7 @@ def test_a_run_that_was_killed_and_lost_ends_as_if_nothing_had_happened(
     assert metrics(tmp_path) == metrics(finished_run(False))
 
 
+@pytest.mark.slow
 def test_a_mirror_that_cannot_be_written_to_ends_no_training(tmp_path):
     (tmp_path / "bucket").write_text("no folder")
     config = write_config(tmp_path, total_iterations=1, use_exploit_patch=False)

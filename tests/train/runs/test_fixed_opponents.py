@@ -51,6 +51,7 @@ def test_a_fixed_opponent_is_met_in_every_iteration_and_after_a_crash(tmp_path, 
     assert metrics(tmp_path / "struck") == rows
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_from_another_takes_its_own_fixed_opponents(tmp_path, other_run):
     folder, name = other_run
     settings = ALONE | {"resume_from": f"{folder}@2", "fixed_opponents": [str(folder)]}

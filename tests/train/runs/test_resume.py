@@ -15,7 +15,7 @@ COUNTS = {
 }
 EXIT_CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGKILL": -9}
 FAST_CELLS = [
-    ("generation", "SIGTERM", True),
+    ("generation", "SIGTERM", False),
     ("saving", "SIGKILL", False),
 ]
 ALL_CELLS = [

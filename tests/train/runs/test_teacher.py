@@ -84,6 +84,7 @@ def test_a_run_goes_on_exactly_without_the_folder_that_its_teacher_came_from(tmp
     assert policy.network_config.hidden_layers == (16,)
 
 
+@pytest.mark.slow
 def test_a_run_whose_teacher_is_lost_says_so(tmp_path, teacher):
     config = pupil(tmp_path, teacher)
     assert train_struck(config, "between", "SIGTERM", 1).returncode == 143
