@@ -89,6 +89,8 @@ export class Board {
       const tag = isOwn && this.onCard ? "button" : "div";
       const card = cardElement(owner, species, { tag, seat: this.seat, rule: isOwn && settings.rules });
       if (tag === "button") {
+        // Until the chooser offers it: nothing can be played while cards glide.
+        card.disabled = true;
         card.addEventListener("click", () => this.onCard(species));
         card.prepend(element("kbd", { "aria-hidden": "true" }, String(place + 1)));
       }

@@ -94,7 +94,7 @@ export class Chooser {
     return true;
   }
 
-  // Shows hand and queue as they are pointed at; the board calls it after each change.
+  // Shows hand and queue as they are pointed at.
   mark() {
     const { board } = this;
     if (!board.shown) return;

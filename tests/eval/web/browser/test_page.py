@@ -171,6 +171,7 @@ def test_review_of_a_game_its_link_and_the_list_of_games(open_page):
     page.click(".loader .primary")
     page.wait_for_selector(".facts-table")
     page.goto(page.url.partition("#")[0] + "#play")
+    page.wait_for_selector(OVER)
     page.keyboard.press("n")
     page.wait_for_selector(".past li a")
     assert page.locator(".past li").count() == 1
