@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bb_jax.errors import EvaluationError
 from bb_jax.search.config import SearchConfig, parse_search
+from bb_sim import OPPONENTS
 from eval.command_line import Parser, run_command, run_program, start_jax
 from eval.console import show
+from eval.control_variates.reduction import (
+    DealResults,
+    ReducedResult,
+    reduced_results,
+    without_luck,
+)
 from eval.match_command import MatchCommand, add_match_options, check_match_options
 from eval.matches.match import MatchResult
 from eval.matches.players import (
@@ -28,10 +36,13 @@ from eval.matches.players import (
     split_specifications,
 )
 from eval.matches.resumable import play_in_parts
-from eval.result_tables import render_comparisons, render_results
+from eval.result_tables import render_comparisons, render_reduced, render_results
 from eval.runs.references import find_policy
 from eval.statistics.paired import Comparison, compare, swap_variance_ratio
 from eval.statistics.strength import strength_of
+
+if TYPE_CHECKING:
+    from bb_jax import Policy
 
 MODULE = "eval.main"
 
@@ -45,15 +56,25 @@ class _Evaluated:
     player: Player
     search: SearchConfig | None
     results: list[MatchResult]
+    without_luck: DealResults | None
 
     def as_json(self, scoring: str) -> dict[str, Any]:
-        return {
+        found = {
             "checkpoint": self.name,
             "file": str(self.path),
             "search": None if self.search is None else str(self.search),
             **strength_of(self.results, scoring).as_json(),
             "results": [result.as_json() for result in self.results],
         }
+        if self.without_luck is not None:
+            found["without_luck"] = [row.as_json() for row in reduced_results(self.without_luck)]
+        return found
+
+    def minus(self, other: _Evaluated) -> list[ReducedResult]:
+        """The differences from another's results without luck; none if that was not asked for."""
+        if self.without_luck is None or other.without_luck is None:
+            return []
+        return reduced_results(self.without_luck, other.without_luck)
 
 
 def _parser() -> Parser:
@@ -92,6 +113,12 @@ def _parser() -> Parser:
         "if given several times, the first is compared with the others; none is no search",
     )
     add_match_options(parser, games="games against each opponent")
+    parser.add_argument(
+        "--reduce-variance",
+        action="store_true",
+        help="give the results without the luck of the cards and of the opponents' moves, too; the "
+        "opponents must be named ones",
+    )
     return parser
 
 
@@ -110,8 +137,11 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if len(entries) > 1 and options.games < 4:
         raise EvaluationError(f"--games must be at least 4 to compare, not {options.games}")
     specifications = split_specifications(options.opponents)
+    if options.reduce_variance:
+        _check_reducible(options.games, specifications)
     start_jax(options.device)
-    players, paths = _load(entries, options.temperature)
+    policies, paths = _load([name for name, _ in entries])
+    players = _players(entries, policies, options.temperature)
     opponents = [make_player(specification) for specification in specifications]
     scoring = common_scoring([*players, *opponents])
     pairings = [(player, opponent) for player in players for opponent in opponents]
@@ -122,28 +152,40 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             options.games,
             options.seed,
             scoring,
+            records=options.reduce_variance,
             partial=command.partial,
             on_progress=on_progress,
         )
 
     width = len(opponents)
-    evaluated = [
-        _Evaluated(name, path, player, search, results[i * width : (i + 1) * width])
-        for i, ((name, search), path, player) in enumerate(
-            zip(entries, paths, players, strict=True)
-        )
-    ]
+    evaluated = []
+    begun = time.perf_counter()
+    for i, (name, search) in enumerate(entries):
+        own = results[i * width : (i + 1) * width]
+        luckless = None
+        if options.reduce_variance:
+            from eval.control_variates.value import value_of
+
+            luckless = without_luck(own, options.seed, scoring, value_of(policies[i]))
+        evaluated.append(_Evaluated(name, paths[i], players[i], search, own, luckless))
+    seconds = time.perf_counter() - begun if options.reduce_variance else None
     first, *others = evaluated
     comparisons = [compare(first.results, other.results) for other in others]
+    reduced = [first.minus(other) for other in others]
     command.store(
         {
             **first.as_json(scoring),
             "compared": [other.as_json(scoring) for other in others],
             "differences": [row.as_json() for rows in comparisons for row in rows],
+            **(
+                {"differences_without_luck": [row.as_json() for rows in reduced for row in rows]}
+                if options.reduce_variance
+                else {}
+            ),
         },
         scoring,
     )
-    show(_report(options, scoring, evaluated, comparisons, command))
+    show(_report(options, scoring, evaluated, comparisons, reduced, seconds, command))
     return 0
 
 
@@ -160,13 +202,29 @@ def _check_options(options: argparse.Namespace) -> list[SearchConfig | None]:
         raise EvaluationError(str(error)) from error
 
 
-def _load(
-    entries: Sequence[tuple[str, SearchConfig | None]], temperature: float | None
-) -> tuple[list[Player], list[Path]]:
+def _check_reducible(games: int, specifications: Sequence[str]) -> None:
+    if games < 4:
+        raise EvaluationError(f"--games must be at least 4 for --reduce-variance, not {games}")
+    for name in specifications:
+        if name not in OPPONENTS:
+            raise EvaluationError(
+                f"--reduce-variance needs opponents whose moves have known probabilities, which "
+                f"are the ten named ones; {name} is none of them"
+            )
+
+
+def _load(names: Sequence[str]) -> tuple[list[Policy], list[Path]]:
     from bb_jax import load_policy
 
-    paths = [find_policy(name) for name, _ in entries]
-    policies = [load_policy(path) for path in paths]
+    paths = [find_policy(name) for name in names]
+    return [load_policy(path) for path in paths], paths
+
+
+def _players(
+    entries: Sequence[tuple[str, SearchConfig | None]],
+    policies: Sequence[Policy],
+    temperature: float | None,
+) -> list[Player]:
     several = len({search for _, search in entries}) > 1
     players: list[Player] = []
     for (name, search), policy in zip(entries, policies, strict=True):
@@ -175,7 +233,7 @@ def _load(
             players.append(network_player(shown, policy, temperature=temperature))
         else:
             players.append(search_player(shown, policy, search))
-    return players, paths
+    return players
 
 
 def _report(
@@ -183,6 +241,8 @@ def _report(
     scoring: str,
     evaluated: Sequence[_Evaluated],
     comparisons: Sequence[Sequence[Comparison]],
+    reduced: Sequence[Sequence[ReducedResult]],
+    seconds: float | None,
     command: MatchCommand,
 ) -> str:
     parts = [
@@ -195,16 +255,25 @@ def _report(
             f"{render_results(one.results, scoring)}\n"
             f"{strength_of(one.results, scoring).describe()}"
         )
-    for rows in comparisons:
+        if one.without_luck is not None:
+            parts.append(
+                f"{one.name} without luck\n\n{render_reduced(reduced_results(one.without_luck))}"
+            )
+    for rows, luckless in zip(comparisons, reduced, strict=True):
         parts.append(
             f"{rows[0].player} minus {rows[0].other}, deal by deal\n\n{render_comparisons(rows)}\n"
             "variance: of the difference of the win rates; independent games have 1"
         )
+        if luckless:
+            parts.append(
+                f"{rows[0].player} minus {rows[0].other} without luck\n\n{render_reduced(luckless)}"
+            )
     found = command.games_found
     played = sum(result.games for one in evaluated for result in one.results) - found
     parts.append(
         f"{_swap_effect(evaluated)}{f'{found} games from before; ' if found else ''}"
         f"{played} games in {command.seconds:.1f} s ({played / command.seconds:,.0f} a second)"
+        f"{'' if seconds is None else f'; their luck in {seconds:.1f} s'}"
     )
     return "\n\n".join(parts)
 

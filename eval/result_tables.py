@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from eval.control_variates.reduction import ReducedMean, ReducedResult
 from eval.matches.match import MatchResult
 from eval.statistics.paired import Comparison
 from eval.statistics.reference import PUBLIC_BASELINE, beats_baseline
@@ -75,3 +76,39 @@ def render_comparisons(comparisons: Sequence[Comparison], width: int = TABLE_WID
             "" if ratio is None else f"{ratio:.2f}",
         )
     return plain_text(table, width)
+
+
+def render_reduced(results: Sequence[ReducedResult], width: int = TABLE_WIDTH) -> str:
+    """Win rates and margins as they are and without luck, one row an opponent in two tables."""
+    sign = "" if results[0].other is None else "+"
+    tables = [
+        _reduced_table("win %", 100, sign, [(row.opponent, row.win_rate) for row in results]),
+        _reduced_table("margin", 1, "+", [(row.opponent, row.margin) for row in results]),
+    ]
+    return "\n\n".join(
+        [
+            *(plain_text(table, width) for table in tables),
+            "variance: of the plain mean, where that of the mean without luck is 1",
+        ]
+    )
+
+
+def _reduced_table(
+    what: str, scale: float, sign: str, rows: Sequence[tuple[str, ReducedMean]]
+) -> Table:
+    table = text_table()
+    table.add_column("opponent", overflow="fold", max_width=24)
+    for header in (what, "error", "without luck", "error", "95 % interval", "variance"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, row in rows:
+        low, high = (f"{scale * end:{sign}.2f}" for end in row.reduced.ci95)
+        table.add_row(
+            name,
+            f"{scale * row.plain.mean:{sign}.2f}",
+            f"{scale * row.plain.standard_error:.3f}",
+            f"{scale * row.reduced.mean:{sign}.2f}",
+            f"{scale * row.reduced.standard_error:.3f}",
+            f"{low} {high}",
+            "" if row.reduction is None else f"{row.reduction:.2f}",
+        )
+    return table

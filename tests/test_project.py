@@ -56,6 +56,7 @@ WINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "matches": (*EVAL_GROUND, "runs"),
         "statistics": (*EVAL_GROUND, "runs", "matches"),
         "analysis": (*EVAL_GROUND, "runs", "matches", "statistics"),
+        "control_variates": (*EVAL_GROUND, "runs", "matches", "statistics", "analysis"),
         "report": (*EVAL_GROUND, "runs", "matches", "statistics"),
         "guide": (
             *EVAL_GROUND,

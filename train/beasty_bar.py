@@ -38,6 +38,7 @@ COMMANDS = {
         "keep a run's finished steps elsewhere, or bring them back",
     ),
     "configs": ("train.named_configs", "list the configurations known by name, or print one"),
+    "losses": ("eval.losses", "say why a search does not win the games that it does not win"),
     "backfill": ("eval.backfill", "evaluate those policies of a run that were not"),
 }
 

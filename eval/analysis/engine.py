@@ -114,6 +114,7 @@ class Engine:
         milliseconds: float | None = None,
         opponent: str = UNKNOWN,
         perspective: Perspective = "seat",
+        sees_hand: bool = False,
         seed: int = 0,
         cancelled: Callable[[], bool] | None = None,
         report: OnReport | None = None,
@@ -130,6 +131,7 @@ class Engine:
           milliseconds: time to sample for instead.
           opponent: `unknown` (inferred from its moves), `network`, or a named opponent.
           perspective: `seat`, or `all` for an analysis that sees the hidden cards.
+          sees_hand: whether the opponent's hand is seen, even where its deck is not.
           seed: the seed of the worlds.
           cancelled: asked between blocks of worlds whether to stop.
           report: called with what is known so far, every `report_every` seconds.
@@ -143,12 +145,12 @@ class Engine:
         turn = record.end_turn if turn is None else turn
         record = record.until(turn)
         state = record.state(turn)
-        seat = self._check(record, state, seat, perspective)
+        seat = self._check(record, state, seat, "all" if sees_hand else perspective)
         config = self._config(samples, milliseconds, opponent)
         known = record.seen_by(seat)
         row = known.row(turn, seat)
         posterior = self._posterior(known, seat, opponent)
-        if perspective == "all":
+        if perspective == "all" or sees_hand:
             posterior = _given_hand(row, posterior, state.hands[1 - seat])
         question = Question(
             row=row,

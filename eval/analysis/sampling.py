@@ -109,6 +109,14 @@ def _error(total: float, squares: float, n: int) -> float | None:
     return float(np.sqrt(spread / (n - 1) / n))
 
 
+def _at(values: np.ndarray, places: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """`values` at `places`, integers [S]; `otherwise`, [S, ...], where a place is negative."""
+    found = otherwise.astype(np.result_type(values, otherwise))
+    is_place = places >= 0
+    found[is_place] = values[places[is_place]]
+    return found
+
+
 class TallyingSampler(Sampler):
     """Plays the worlds of one position as a search does, and tallies them.
 
@@ -162,7 +170,7 @@ class TallyingSampler(Sampler):
         for _ in range(positions.depth - 1):
             places, replies, _, _ = simulator.simulations()
             actions = evaluator.policies(params, rows).argmax(axis=1).astype(np.uint8)
-            steps += [replies, np.where(places < 0, _NONE, actions[places])]
+            steps += [replies, _at(actions, places, np.full_like(replies, _NONE))]
             simulator.advance(actions)
             rows = self._reply(params)
         leaves = evaluator.parts(params, rows)
@@ -171,7 +179,7 @@ class TallyingSampler(Sampler):
         places, replies, outcomes, margins = simulator.simulations()
         steps.append(replies)
         final = exact_parts(outcomes, margins, self._config)
-        found = np.where((places < 0)[:, None], final, leaves[places])
+        found = _at(leaves, places, final)
         candidates = np.flatnonzero(positions.alive[part][0])
         shape = (int(worlds[0]), len(candidates))
         self.tally.add(

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
-from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena
+from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
 from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.agents import select_action_id
 from eval.matches.players import (
@@ -53,6 +53,8 @@ class MatchResult:
       outcomes: int8 [D, 2], +1, 0 or -1 for the player. Row i is the same deal in all results with
         the same opponent and seed, so players can be compared deal by deal. D is 0 in results that
         were read from JSON.
+      actions: what the player played in each game, in order, uint8 [D, 2, 12], and 255 after its
+        last turn; None unless it was recorded.
     """
 
     player: str
@@ -66,10 +68,16 @@ class MatchResult:
     mean_margin: float
     margins: np.ndarray = field(repr=False, compare=False)
     outcomes: np.ndarray = field(repr=False, compare=False)
+    actions: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_deals(
-        cls, player: str, opponent: str, margins: np.ndarray, outcomes: np.ndarray
+        cls,
+        player: str,
+        opponent: str,
+        margins: np.ndarray,
+        outcomes: np.ndarray,
+        actions: np.ndarray | None = None,
     ) -> MatchResult:
         """The result from margins and outcomes, both int8 [D, 2] from the player's side, D >= 1."""
         games = outcomes.size
@@ -87,6 +95,7 @@ class MatchResult:
             mean_margin=float(margins.sum(dtype=np.int64)) / games,
             margins=margins,
             outcomes=outcomes,
+            actions=actions,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -234,6 +243,7 @@ def play_pairings(
     *,
     streams: Sequence[str] | None = None,
     first_deal: int = 0,
+    records: bool = False,
     slots: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[MatchResult]:
@@ -252,6 +262,8 @@ def play_pairings(
         opponents' names: players who meet the same opponent share its deals, and results against
         different opponents are independent.
       first_deal: number of deals to skip, so that a match can be played in parts.
+      records: whether the results keep what the first players of the pairs played; none of them may
+        be a named opponent then.
       slots: games in progress at once; None chooses by the number of games.
       on_progress: called with (games finished, games in all) between forward passes.
 
@@ -284,10 +296,16 @@ def play_pairings(
     }
 
     arena = Arena(slots or _choose_slots(total), scoring=scoring)
-    arena.start(game_seeds, game_controllers)
+    record = RolloutBuffer(len(game_seeds)) if records else None
+    arena.start(
+        game_seeds,
+        game_controllers,
+        rollout=record,
+        trajectories=None if record is None else _trajectories(len(game_seeds)),
+    )
     begun = 0
     while arena.pending:
-        _answer_waiting(arena, external, sessions, game_seeds)
+        _answer_waiting(arena, external, sessions, game_seeds, records)
         if on_progress is not None:
             # Games begin in order. A game that has begun is over unless it waits in a slot.
             begun = max(begun, int(arena.games.max()) + 1) if arena.pending else total
@@ -297,10 +315,31 @@ def play_pairings(
     own = np.array([1, -1], np.int8)
     margins = (arena.margins.reshape(shape) * own).swapaxes(0, 1).copy()
     outcomes = (arena.outcomes.reshape(shape) * own).swapaxes(0, 1).copy()
+    actions = None if record is None else _actions_of(record).reshape(*shape, -1).swapaxes(0, 1)
     return [
-        MatchResult.from_deals(player.name, opponent.name, margins[p], outcomes[p])
+        MatchResult.from_deals(
+            player.name,
+            opponent.name,
+            margins[p],
+            outcomes[p],
+            None if actions is None else actions[p].copy(),
+        )
         for p, (player, opponent) in enumerate(pairings)
     ]
+
+
+def _trajectories(games: int) -> np.ndarray:
+    """int32 [G, 2]: the trajectory of game g, for the player's seat alone, which is seat g % 2."""
+    trajectories = np.full((games, 2), -1, np.int32)
+    numbers = np.arange(games)
+    trajectories[numbers, numbers % 2] = numbers
+    return trajectories
+
+
+def _actions_of(record: RolloutBuffer) -> np.ndarray:
+    """uint8 [G, 12]: what was played, and 255 after the last turn."""
+    turns = np.arange(record.actions.shape[1])
+    return np.where(turns < record.lengths[:, None], record.actions, NO_ACTION).astype(np.uint8)
 
 
 def _seat_players(
@@ -334,6 +373,7 @@ def _answer_waiting(
     external: Sequence[ExternalPlayer],
     sessions: Mapping[SearchPlayer, SearchSession],
     seeds: np.ndarray,
+    records: bool,
 ) -> None:
     """Takes the decisions of the external player whom most games wait for."""
     deciders = arena.deciders
@@ -358,7 +398,7 @@ def _answer_waiting(
     # An id that is out of range must neither wrap around nor become NO_ACTION.
     actions[rows] = np.where((chosen < 0) | (chosen >= NO_ACTION), NO_ACTION - 1, chosen)
     try:
-        arena.step(actions)
+        arena.step(actions, np.zeros(arena.num_slots, np.float32) if records else None)
     except ValueError as error:
         raise EvaluationError(f"{player.name} chose an illegal action: {error}") from error
 

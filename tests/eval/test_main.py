@@ -10,6 +10,7 @@ import pytest
 
 from bb_sim import OPPONENTS
 from eval.main import main
+from eval.matches.match import play_pairings
 from tests.eval import policies
 
 AGENT = "tests.eval.policies:FirstAgent"
@@ -217,3 +218,59 @@ def test_the_command_runs_on_the_cpu_and_imports_jax_late():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "distilled_outcome" in done.stdout
+
+
+def test_results_without_luck_stand_beside_the_plain_ones(tmp_path, capsys):
+    file = tmp_path / "results.json"
+    shared = ["--checkpoint", "tiny@1", "--against", "tiny@2", "--opponents", "random,online"]
+    shared += ["--games", "40", "--json", str(file)]
+    assert main(shared) == 0
+    plain = json.loads(file.read_text())
+    assert "without_luck" not in plain
+    capsys.readouterr()
+    assert main([*shared, "--reduce-variance"]) == 0
+    output = capsys.readouterr().out
+    assert "tiny@1 without luck" in output
+    assert "tiny@1 minus tiny@2 without luck" in output
+    assert max(map(len, output.splitlines())) <= 80
+    found = json.loads(file.read_text())
+    assert found["results"] == plain["results"]
+    assert found["differences"] == plain["differences"]
+    rows = found["without_luck"]
+    assert [row["opponent"] for row in rows] == ["random", "online", "all together"]
+    assert rows[0]["win_rate"]["plain"]["mean"] == plain["results"][0]["win_rate"]
+    assert set(rows[0]["margin"]["reduced"]) == {"mean", "standard_error", "ci95"}
+    assert found["compared"][0]["without_luck"][0]["player"] == "tiny@2"
+    assert [row["other"] for row in found["differences_without_luck"]] == ["tiny@2"] * 3
+
+
+@pytest.mark.parametrize("opponent", ["tiny@2", AGENT])
+def test_luck_of_opponents_without_known_probabilities_is_refused(opponent, capsys):
+    arguments = ["--checkpoint", "tiny", "--opponents", f"queue,{opponent}", "--reduce-variance"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == (
+        "error: --reduce-variance needs opponents whose moves have known probabilities, which are "
+        f"the ten named ones; {opponent} is none of them\n"
+    )
+
+
+def test_a_stopped_evaluation_keeps_what_its_luck_needs(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "results.json"
+    arguments = ["--checkpoint", "tiny", "--opponents", "queue", "--games", "40"]
+    arguments += ["--reduce-variance", "--json", str(file)]
+    assert main(arguments) == 0
+    whole = json.loads(file.read_text())
+    monkeypatch.setattr("eval.matches.resumable.FIRST_PART", 16)
+
+    def interrupted(*given, **options):
+        if options["first_deal"]:
+            raise KeyboardInterrupt
+        return play_pairings(*given, **options)
+
+    monkeypatch.setattr("eval.matches.resumable.play_pairings", interrupted)
+    assert main(arguments) == 130
+    monkeypatch.setattr("eval.matches.resumable.play_pairings", play_pairings)
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "16 games from before" in capsys.readouterr().out
+    assert json.loads(file.read_text())["without_luck"] == whole["without_luck"]

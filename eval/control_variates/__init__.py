@@ -1,0 +1,1 @@
+"""Luck in games against named opponents, taken out of their results."""
