@@ -1,7 +1,8 @@
 """The strategy guide of a checkpoint: python -m eval.guide RUN[@STEP] [--out FOLDER].
 
 FOLDER gets strategy.md with its pictures, the page strategy.html, and strategy.json with all the
-figures that they are made from. With --figures they are made anew from such a file.
+figures that they are made from. With --figures they are made anew from such a file. The same
+command resumes a stopped one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from eval.runs.references import find_policy
 
 if TYPE_CHECKING:
     from eval.guide.figures import Figures
+    from eval.guide.kept import Kept
 
 MODULE = "eval.guide"
 _GAMES, _SEARCH_GAMES, _SAMPLES = 100_000, 2_000, 2_000
@@ -34,6 +36,8 @@ _TRIALS = 2
 # Each deal is played from both seats against eleven opponents.
 _SMALLEST = 22 * 2
 _POSITIONS_FACTOR = 10
+# The folder of finished parts, beside the guide, and what says that parts of other versions differ.
+_KEPT, _FORMAT = "strategy.partial", 1
 
 
 def _parser() -> Parser:
@@ -104,11 +108,13 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.figures is not None:
         figures = read_figures(options.figures)
         check_folder(options.out)
+        write_guide(figures, options.out)
     else:
         _check(options)
         check_folder(options.out)
-        figures = _measure(options, arguments)
-    write_guide(figures, options.out)
+        figures, kept = _measure(options, arguments)
+        write_guide(figures, options.out)
+        kept.remove()
     show(f"{options.out / MARKDOWN}\n{options.out / PAGE}")
     return 0
 
@@ -129,11 +135,12 @@ def _check(options: argparse.Namespace) -> None:
     check_seed(options.seed)
 
 
-def _measure(options: argparse.Namespace, arguments: Sequence[str]) -> Figures:
+def _measure(options: argparse.Namespace, arguments: Sequence[str]) -> tuple[Figures, Kept]:
     path = find_policy(options.checkpoint)
     start_jax(options.device)
     from bb_jax import load_policy, policy_hash
     from eval.guide.figures import Origin
+    from eval.guide.kept import Kept
     from eval.guide.measure import Budget, measure
 
     policy = load_policy(path)
@@ -157,6 +164,9 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str]) -> Figures:
         samples=budget.samples,
         position_samples=budget.position_samples,
     )
+    # The same for all starts that would find the same figures.
+    identity = f"{_FORMAT} {origin.identity} {policy.scoring} {options.seed} {budget}"
+    kept = Kept(options.out / _KEPT, identity, note)
     with Heartbeat(note) as heartbeat:
 
         @contextmanager
@@ -173,7 +183,8 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str]) -> Figures:
             with heartbeat.phase(lambda: name + counts):
                 yield tick
 
-        return measure(policy, budget, options.seed, origin, phase)
+        figures = measure(policy, budget, options.seed, origin, phase, kept)
+    return figures, kept
 
 
 if __name__ == "__main__":

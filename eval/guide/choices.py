@@ -139,7 +139,7 @@ def _parrot(decisions: Decisions, num_deals: int) -> list[Option]:
     for species, name in enumerate(SPECIES):
         there = theirs & (card_species(queues) == species)
         hit = (card_species(target) == species) & ~own_cards(target)
-        rows.append(("the opponent's stands in the queue", name, hit, there.any(axis=1)))
+        rows.append(("the opponent's is in the queue", name, hit, there.any(axis=1)))
     return _options(parrots, num_deals, rows)
 
 
@@ -163,6 +163,6 @@ def _chameleon(decisions: Decisions, num_deals: int) -> list[Option]:
     for name in SPECIES:
         copies = np.array([a.species == "chameleon" and a.params[:1] == (name,) for a in ACTIONS])
         rows.append(
-            ("it stands in the queue", name, copies[chameleons.actions], legal[:, copies].any(1))
+            ("it is in the queue", name, copies[chameleons.actions], legal[:, copies].any(1))
         )
     return _options(chameleons, num_deals, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bb_sim.rules.engine import HAND_SIZE
 from eval.guide.document import Block, Bullets, Chapter, Heading, Lookup, Paragraph, Table
 from eval.guide.figures import Figures, Openings, Reply
 from eval.guide.openings import HANDS, STRONG
@@ -14,12 +15,12 @@ def opponent_words(opponent: str) -> str:
     """Whom openings are judged against, in words."""
     if opponent == STRONG:
         return "an opponent as strong as the champion"
-    return "an opponent of unknown strength"
+    return "an unknown opponent"
 
 
 def order_words(openings: Openings) -> str:
-    """The order of preference in words."""
-    return " > ".join(openings.order)
+    """The order of preference in words, as far as a hand can need it."""
+    return " > ".join(openings.order[: 1 - HAND_SIZE])
 
 
 def openings_chapter(figures: Figures) -> Chapter:
@@ -27,9 +28,11 @@ def openings_chapter(figures: Figures) -> Chapter:
     blocks: list[Block] = [
         Paragraph(
             f"All {len(HANDS)} hands of four were searched, each in {figures.origin.samples:,} "
-            "samples of the hidden cards, against two kinds of opponents. The lists below sum them "
-            "up: open with the first animal of the list that you hold."
+            "samples of the hidden cards, against two kinds of opponents: an unknown one, who may "
+            "be any of the ten or the champion itself, and one as strong as the champion. The "
+            "lists below sum them up: open with the first animal of the list that you hold."
         ),
+        Lookup("The page that `python -m eval.guide` writes beside this one looks up any hand."),
     ]
     for openings in figures.openings:
         who = opponent_words(openings.opponent)
@@ -61,9 +64,6 @@ def openings_chapter(figures: Figures) -> Chapter:
                     ]
                 ),
             ]
-    blocks.append(
-        Lookup("The page that `python -m eval.guide` writes beside this one looks up any hand.")
-    )
     return Chapter("The first card", blocks)
 
 

@@ -5,10 +5,20 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from bb_sim import ACTIONS, OPPONENTS, SPECIES, action_id, is_decided, observe, winner
+from bb_sim import (
+    ACTIONS,
+    OPPONENTS,
+    SPECIES,
+    Action,
+    action_id,
+    is_decided,
+    observe,
+    turn_steps,
+    winner,
+)
 from bb_sim.rules.engine import NUM_PLIES
 from eval.guide.animals import animal_figures, waiting_moves
-from eval.guide.choices import choice_figures
+from eval.guide.choices import choice_figures, effect_figures
 from eval.guide.decisions import decisions_of_opponents, decisions_of_player
 from eval.guide.games import ALL, FREE, ITSELF, plan_games, play_games
 from eval.guide.judge import Judge
@@ -157,6 +167,33 @@ def test_choices_are_what_counting_by_hand_gives():
     any_queue = next(o for o in options["parrot"] if o.situation == "any queue")
     assert any_queue.share.cases == len(own)
     assert any_queue.share.mean == pytest.approx(np.mean(own), abs=1e-5)
+
+
+def test_what_stands_in_the_queue_is_what_the_rules_do_with_it(games):
+    effects = {(effect.animal, effect.condition): effect for effect in effect_figures(games)}
+    driven: dict[tuple[bool, str], list[bool]] = {}
+    own = decisions_of_player(games)
+    asked = set(zip(own.games.tolist(), own.turns.tolist(), strict=True))
+    for game, record in enumerate(records(games)):
+        for turn in range(NUM_PLIES):
+            state, seat = record.states[turn], turn % 2
+            hand = [card.species for card in state.hands[seat]]
+            if (game, turn) in asked and "skunk" in hand:
+                gone = turn_steps(state, Action("skunk"))[1].to_thats_it
+                played = record.moves[turn].species == "skunk"
+                mine = any(card.owner == seat for card in gone)
+                driven.setdefault((mine, "mine"), []).append(played)
+                theirs = sum(card.owner != seat for card in gone) > 1
+                driven.setdefault((theirs, "theirs"), []).append(played)
+    for whose, condition in (
+        ("mine", "it would drive away an animal of its own"),
+        ("theirs", "it would drive away two animals of the opponent"),
+    ):
+        effect = effects["skunk", condition]
+        for holds, share in ((True, effect.played), (False, effect.otherwise)):
+            assert share is not None
+            assert share.cases == len(driven[holds, whose])
+            assert share.mean == pytest.approx(np.mean(driven[holds, whose]), abs=1e-5)
 
 
 def test_seats_are_compared_on_the_same_deals(games):

@@ -9,6 +9,7 @@ import eval.guide.measure
 import eval.guide.openings
 from eval.guide.__main__ import main
 from eval.guide.document import Table, anchor, as_markdown
+from eval.guide.kept import Kept
 from eval.guide.measure import Budget
 from eval.guide.page import inline
 from eval.guide.positions import picture_of
@@ -191,13 +192,32 @@ def test_figures_of_something_else_are_refused(tmp_path, capsys):
     assert "does not hold the figures of a guide" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_it_without_a_trace(write, tmp_path, monkeypatch, capsys):
+def test_a_stopped_guide_is_resumed_where_it_stopped(guide, write, tmp_path, monkeypatch, capsys):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(eval.guide.measure, "play_games", interrupted)
-    assert write(tmp_path) == 130
-    assert not list(tmp_path.glob("strategy*"))
+    with monkeypatch.context() as patch:
+        patch.setattr(eval.guide.measure, "mistake_figures", interrupted)
+        assert write(tmp_path) == 130
+    assert {path.name for path in tmp_path.glob("strategy*")} == {"strategy.partial"}
+    capsys.readouterr()
+    # A damaged part is made anew, all others are taken as they are.
+    (tmp_path / "strategy.partial" / "trust.json").write_text("{")
+    for name in ("play_games", "run_trials", "opening_figures", "reply_figures"):
+        monkeypatch.setattr(eval.guide.measure, name, interrupted)
+    assert write(tmp_path) == 0
+    assert "trust.json is damaged and made anew" in capsys.readouterr().err
+    assert stored(tmp_path) == stored(guide)
+    assert not (tmp_path / "strategy.partial").exists()
+
+
+def test_parts_of_another_guide_are_not_taken(tmp_path):
+    notes: list[str] = []
+    Kept(tmp_path / "kept", "one", notes.append).model("part", int, lambda: 1)
+    assert Kept(tmp_path / "kept", "one", notes.append).model("part", int, lambda: 2) == 1
+    other = Kept(tmp_path / "kept", "other", notes.append)
+    assert other.model("part", int, lambda: 3) == 3
+    assert "belongs to another guide" in notes[-1]
 
 
 def test_marks_of_the_text_become_html_and_all_else_is_escaped():
