@@ -43,7 +43,7 @@ def losses_text(
     parts += [
         f"{len(lost)} games that were not won, judged with {times} times the samples; in percent "
         f"of win probability, a game\n\n{_course(lost, won)}",
-        f"What each judge says that the decisions cost\n\n{_by_judge(judges, lost)}",
+        f"What each judge says that the decisions cost\n\n{_by_judge(judges, lost, won)}",
         _beliefs_and_values(lost),
         *(_position(number, *pair) for number, pair in enumerate(worst, 1)),
     ]
@@ -81,28 +81,38 @@ def _course(lost: Sequence[AuditedGame], won: Sequence[AuditedGame]) -> str:
     )
 
 
-def _by_judge(judges: Mapping[str, str], lost: Sequence[AuditedGame]) -> str:
+def _by_judge(
+    judges: Mapping[str, str], lost: Sequence[AuditedGame], won: Sequence[AuditedGame]
+) -> str:
     table = text_table()
     table.add_column("judge", no_wrap=True)
-    table.add_column("differs by", overflow="fold", max_width=34)
-    for header in ("regret", "error", "others", "above 3 %"):
+    table.add_column("differs by", overflow="fold", max_width=26)
+    for header in ("not won", "error", "others", "above 3 %", "won", "error", "others"):
         table.add_column(header, justify="right", no_wrap=True)
     for name, what in judges.items():
-        # Only decisions that every judge was asked about can be compared.
-        asked = [[one for one in game.decisions if set(judges) <= set(one.judged)] for game in lost]
-        regret = mean_of(
-            [-sum(one.judged[name].regret.mean for one in decisions) for decisions in asked]
-        )
-        every = [one for decisions in asked for one in decisions]
-        differs = sum(one.judged[name].best != one.played for one in every)
-        dear = sum(one.judged[name].regret.mean > 0.03 for one in every)
-        share = f"{100 * differs / len(every):.0f} %" if every else "-"
-        table.add_row(name, what, *_percent(regret), share, str(dear))
+        *of_lost, dear = _regret_of(name, judges, lost)
+        *of_won, _ = _regret_of(name, judges, won) if won else ("", "", "", "")
+        table.add_row(name, what, *of_lost, dear, *of_won)
     return (
         f"{plain_text(table)}\n"
+        "not won, won: regret a game, in percent, and its error.\n"
         "others: decisions in which it would have played something else.\n"
-        "above 3 %: decisions that cost more than that."
+        "above 3 %: decisions of the games not won that cost more than that."
     )
+
+
+def _regret_of(
+    judge: str, judges: Mapping[str, str], games: Sequence[AuditedGame]
+) -> tuple[str, str, str, str]:
+    """Regret a game, its error, the share of other choices and the number of dear decisions."""
+    # Only decisions that every judge was asked about can be compared.
+    asked = [[one for one in game.decisions if set(judges) <= set(one.judged)] for game in games]
+    regret = mean_of([-sum(one.judged[judge].regret.mean for one in group) for group in asked])
+    every = [one for group in asked for one in group]
+    differs = sum(one.judged[judge].best != one.played for one in every)
+    dear = sum(one.judged[judge].regret.mean > 0.03 for one in every)
+    share = f"{100 * differs / len(every):.0f} %" if every else "-"
+    return (*_percent(regret), share, str(dear))
 
 
 def _beliefs_and_values(lost: Sequence[AuditedGame]) -> str:
