@@ -109,7 +109,7 @@ def test_the_command_shows_and_stores_the_audit(tiny_checkpoints, monkeypatch, t
     assert main(arguments) == 0
     shown = capsys.readouterr().out
     assert "2 games that were not won" in shown
-    assert "opponent's hand is known" in " ".join(shown.split())
+    assert "hand seen the opponent's" in " ".join(shown.split())
     data = json.loads(file.read_text())
     assert len(data["lost"]) == 2
     assert not any(game["won"] for game in data["lost"])
