@@ -164,6 +164,14 @@ class Misplayed(JsonModel):
     of_plays: Figure = Field(description="Share of the times that it was played.")
 
 
+class Special(JsonModel):
+    """The animal that an opponent misplays more often than the others do."""
+
+    animal: str
+    of_plays: Figure = Field(description="Share of its plays of the animal that are mistakes.")
+    others: Figure = Field(description="The mean of the other opponents' shares.")
+
+
 class Mistake(JsonModel):
     """A class of mistakes of an opponent."""
 
@@ -185,6 +193,7 @@ class OpponentMistakes(JsonModel):
     per_game: Figure = Field(description="Mistakes a game, by the network.")
     loss_per_move: Figure = Field(description="Win probability that a move loses in mean.")
     misplayed: list[Misplayed] = Field(description="The animals, the costliest first.")
+    special: Special | None = Field(description="The largest gap that is certain.")
     mistakes: list[Mistake]
 
 

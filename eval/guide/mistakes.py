@@ -7,7 +7,9 @@ what was found because the network erred is not counted.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ from eval.analysis.review import THRESHOLDS
 from eval.guide import estimates
 from eval.guide.decisions import SPECIES_OF, Decisions, decisions_of_opponents
 from eval.guide.estimates import Figure
-from eval.guide.figures import Misplayed, Mistake, OpponentMistakes
+from eval.guide.figures import Misplayed, Mistake, OpponentMistakes, Special
 from eval.guide.games import Games
 from eval.guide.judge import Judge, Tick
 
@@ -75,7 +77,34 @@ def mistake_figures(
         found.append(_of_opponent(judge, games, number, judged, samples, positions, seed))
     if tick is not None:
         tick(len(met), len(met))
-    return found
+    return [one.model_copy(update={"special": what_is_special(one, found)}) for one in found]
+
+
+def what_is_special(
+    opponent: OpponentMistakes, opponents: Sequence[OpponentMistakes]
+) -> Special | None:
+    """The animal that an opponent misplays the most above the mean of the others."""
+    found: list[tuple[float, Special]] = []
+    for own in opponent.misplayed:
+        shares = [
+            other.of_plays
+            for rival in opponents
+            if rival.opponent != opponent.opponent
+            for other in rival.misplayed
+            if other.animal == own.animal
+        ]
+        if not shares:
+            continue
+        # Opponents are met on different deals, so their errors are independent.
+        center = sum(share.mean for share in shares) / len(shares)
+        reach = math.sqrt(sum(share.half_width**2 for share in shares)) / len(shares)
+        cases = sum(share.cases for share in shares)
+        others = estimates.figure(center, center - reach, center + reach, cases)
+        gap = own.of_plays.mean - center
+        if gap > math.hypot(own.of_plays.half_width, reach):
+            special = Special(animal=own.animal, of_plays=own.of_plays, others=others)
+            found.append((gap, special))
+    return max(found, key=lambda one: one[0])[1] if found else None
 
 
 def _of_opponent(
@@ -124,6 +153,7 @@ def _of_opponent(
         decisions=len(decisions),
         per_game=per_game or nothing,
         loss_per_move=per_move or nothing,
+        special=None,
         misplayed=_misplayed(judged, counted, by_deal, played_games),
         mistakes=mistakes[:SHOWN],
     )

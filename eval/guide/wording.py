@@ -70,10 +70,10 @@ def _with_interval(figure: Figure | None, scale: float, *, signed: bool) -> str:
 
 
 def _decimals(reach: float) -> int:
-    """As many decimals as the interval is worth: its first digit, or its first two from 1 to 2."""
+    """As many decimals as show the interval's first digit, or its first two if that is a 1."""
     if reach <= 0:
         return 1
-    return min(2, max(0, math.ceil(-math.log10(reach / 0.95))))
+    return min(2, max(0, math.ceil(-math.log10(reach / 1.95))))
 
 
 def _ceiled(reach: float, decimals: int) -> str:

@@ -90,10 +90,10 @@ def worth_chapter(figures: Figures) -> Chapter:
             "how far."
         ),
         Heading("Where it is played: how much better than the next best animal"),
-        *_leaders(worths, "Nothing beats", "worth"),
+        *_leaders(worths, "The most is gained by", "worth"),
         _phase_table(animals, "worth"),
         Heading("Where it is not played: what it costs to play it anyway"),
-        *_leaders(costs, "The dearest impatience is", "cost"),
+        *_leaders(costs, "The dearest are", "cost"),
         _phase_table(animals, "impatience"),
     ]
     return Chapter("What an animal is worth", blocks)

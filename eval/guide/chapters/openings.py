@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from bb_sim.rules.engine import HAND_SIZE
 from eval.guide.document import Block, Bullets, Chapter, Heading, Lookup, Paragraph, Table
 from eval.guide.figures import Figures, Openings, Reply
+from eval.guide.games import ITSELF
 from eval.guide.openings import HANDS, STRONG
+from eval.guide.seats import NAMED
 from eval.guide.wording import bold, cost, in_words, percent, share
 
 
@@ -32,6 +34,7 @@ def openings_chapter(figures: Figures) -> Chapter:
             "be any of the ten or the champion itself, and one as strong as the champion. The "
             "lists below sum them up: open with the first animal of the list that you hold."
         ),
+        *_results(figures),
         Lookup("The page that `python -m eval.guide` writes beside this one looks up any hand."),
     ]
     for openings in figures.openings:
@@ -65,6 +68,23 @@ def openings_chapter(figures: Figures) -> Chapter:
                 ),
             ]
     return Chapter("The first card", blocks)
+
+
+def _results(figures: Figures) -> list[Block]:
+    """How often the first player really won, beside what the searches expect."""
+    by_name = {result.opponent: result.first for result in figures.seats}
+    known = [(name, words) for name, words in ((NAMED, "the ten"), (ITSELF, "itself"))
+             if by_name.get(name) is not None]  # fmt: skip
+    if not known:
+        return []
+    listed = [f"{percent(by_name[name])} against {words}" for name, words in known]
+    return [
+        Paragraph(
+            f"In the games themselves the champion won, moving first, {in_words(listed)}. The win "
+            "probabilities below are a search's expectations and may be off together; compare them "
+            "with each other."
+        )
+    ]
 
 
 def replies_chapter(figures: Figures) -> Chapter:

@@ -78,9 +78,9 @@ def mistakes_chapter(figures: Figures) -> Chapter:
                 "opponent",
                 "mistakes a game",
                 "a move loses, points",
-                "misplays most",
-                "in 100 games",
+                "misplays more than the others",
                 "of its plays, %",
+                "the others, %",
             ],
             [_overview_row(opponent) for opponent in figures.mistakes],
             texts=(0, 3),
@@ -114,11 +114,13 @@ def _opponent(opponent: OpponentMistakes) -> list[Block]:
     ]
     if not opponent.mistakes:
         return [*blocks, Paragraph("There were too few mistakes to put them into classes.")]
-    listed = [
-        f"the {one.animal} ({percent(one.of_plays)} of the times that it plays it)"
-        for one in opponent.misplayed[:3]
-    ]
-    blocks.append(Paragraph(f"What it misplays at the highest price: {in_words(listed)}."))
+    listed = [f"{one.animal} {percent(one.of_plays)}" for one in opponent.misplayed[:3]]
+    blocks.append(
+        Paragraph(
+            f"How often it is a mistake when it plays the animals that cost it most: "
+            f"{in_words(listed)}."
+        )
+    )
     worst = opponent.mistakes[0]
     blocks.append(
         Table(
@@ -141,14 +143,14 @@ def _opponent(opponent: OpponentMistakes) -> list[Block]:
 
 
 def _overview_row(opponent: OpponentMistakes) -> list[str]:
-    worst = opponent.misplayed[0] if opponent.misplayed else None
+    special = opponent.special
     return [
         f"`{opponent.opponent}`",
         number(opponent.per_game),
         cost(opponent.loss_per_move),
-        worst.animal if worst else NOTHING,
-        number(worst.per_100_games if worst else None),
-        share(worst.of_plays if worst else None),
+        special.animal if special else NOTHING,
+        share(special.of_plays if special else None),
+        share(special.others if special else None),
     ]
 
 

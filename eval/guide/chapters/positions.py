@@ -20,6 +20,7 @@ def positions_chapter(figures: Figures) -> Chapter:
             "These come from games of the search. The tempting move is the one that "
             f"`{OBVIOUS}` would play, who counts what a move does at once. Each time another "
             "animal is better: find it before you read on. You hold the hand at the bottom. The "
+            "search does not know the opponent and infers what it may be from its moves. The "
             f"numbers come from {figures.origin.position_samples:,} samples of what is hidden. "
             "Their intervals say how far other samples would move them, not how far the network "
             "errs."
@@ -69,7 +70,7 @@ def _blocks(position: Position) -> list[Block]:
     if position.others:
         others = sorted(position.others, key=lambda move: -move.win.mean)[:_OTHERS]
         listed = [f"{move.words} {percent(move.win)}" for move in others]
-        blocks.append(Paragraph(f"Also: {in_words(listed)}."))
+        blocks.append(Paragraph(f"Other moves: {in_words(listed)}."))
     return blocks
 
 
@@ -87,17 +88,18 @@ def _story(move: PositionMove, position: Position) -> str:
 def _reason(position: Position) -> str:
     """Why the best move is better: what the likely lines bring, and the expected margins."""
     best, obvious = position.best, position.obvious
+    text = (
+        f"{bold('Why')}: over all samples the final margin is {number(best.margin, signed=True)} "
+        f"points instead of {number(obvious.margin, signed=True)}."
+    )
     parts = []
-    for what, where in (("entered", "into the bar"), ("thrown_out", "to THAT'S IT")):
+    for what, pile in (("entered", "in the bar"), ("thrown_out", "on THAT'S IT")):
         good, bad = getattr(best, what), getattr(obvious, what)
         if good != bad:
             parts.append(
-                f"{good[0]} of your points and {good[1]} of theirs go {where} instead of "
-                f"{bad[0]} and {bad[1]}"
+                f"you have {good[0]} and they {good[1]} points more {pile}, instead of {bad[0]} "
+                f"and {bad[1]}"
             )
-    along = f"along these lines {in_words(parts)}; " if parts else ""
-    return (
-        f"Why the {best.words}: {along}over all samples you end "
-        f"{number(best.margin, signed=True)} points ahead instead of "
-        f"{number(obvious.margin, signed=True)}."
-    )
+    if parts:
+        text += f" At the end of its likeliest line {'; '.join(parts)}."
+    return text

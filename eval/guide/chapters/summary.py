@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eval.guide.chapters.animals import by_mean_move, favourites
 from eval.guide.chapters.openings import opponent_words
 from eval.guide.chapters.opponents import common_mistakes, result_of, second_words
@@ -40,8 +42,8 @@ def summary_chapter(figures: Figures) -> Chapter:
     """The guide in short."""
     items = [
         f"{bold('Open')} against {opponent_words(one.opponent)} with the first of these in your "
-        f"hand: {', '.join(one.order[:6])}. It costs {cost(one.order_cost)} points; a card at "
-        f"random costs {cost(one.random_cost)}."
+        f"hand: {', '.join(one.order[:6])}. The whole list costs {cost(one.order_cost)} points of "
+        f"win probability; a card at random costs {cost(one.random_cost)}."
         for one in figures.openings
     ]
     animals = by_mean_move(figures)
@@ -85,7 +87,15 @@ def trust_chapter(figures: Figures) -> Chapter:
                 ["against itself", *map(points, trust.predicted_itself)],
             ],
         ),
-        Paragraph(_bias_words(trust.predicted)),
+        Paragraph(
+            " ".join(
+                [
+                    _bias_words(trust.predicted, "the ten"),
+                    _bias_words(trust.predicted_itself, "itself"),
+                    "This guide is about the differences between moves.",
+                ]
+            )
+        ),
     ]
     if trust.agreement is not None:
         text = f"The search plays what the policy alone would play at {percent(trust.agreement)} "
@@ -118,15 +128,18 @@ def _impatience(figures: Figures) -> str:
     )
 
 
-def _bias_words(predicted: list[Maybe]) -> str:
+def _bias_words(predicted: Sequence[Maybe], opponent: str) -> str:
     first = predicted[0]
     if first is None:
-        return "There were too few games to say how good the predictions are."
+        return f"There were too few games against {opponent} to say how good the predictions are."
     if first.is_negative:
-        return (
-            f"In {PHASES[0]} the network expects less against the ten than it then gets, so win "
-            "probabilities early in a game are too low. This guide is about their differences."
+        what = (
+            "it wins more often than predicted, so win probabilities early in a game are too low."
         )
-    if first.is_positive:
-        return f"In {PHASES[0]} the network expects more against the ten than it then gets."
-    return f"In {PHASES[0]} its predictions against the ten agree with the results."
+    elif first.is_positive:
+        what = (
+            "it wins less often than predicted, so win probabilities early in a game are too high."
+        )
+    else:
+        what = f"predictions in {PHASES[0]} agree with the results."
+    return f"Against {opponent} {what}"

@@ -269,6 +269,17 @@ def test_mistakes_are_counted_as_the_network_judges_the_moves(policy):
         assert one.per_game.mean == pytest.approx(wrong.sum() / 20, abs=1e-4)
         assert one.loss_per_move.mean == pytest.approx(np.mean(losses), abs=1e-4)
         by_animal = {entry.animal: entry for entry in one.misplayed}
+        if one.special is not None:
+            others = [
+                entry.of_plays.mean
+                for other in found
+                if other is not one
+                for entry in other.misplayed
+                if entry.animal == one.special.animal
+            ]
+            assert one.special.others.mean == pytest.approx(np.mean(others), abs=1e-4)
+            assert one.special.of_plays == by_animal[one.special.animal].of_plays
+            assert one.special.of_plays.mean > np.mean(others)
         for species, name in enumerate(SPECIES):
             times = wrong[own.species == species].sum()
             if name in by_animal:

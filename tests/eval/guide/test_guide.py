@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from eval.guide.measure import Budget
 from eval.guide.page import inline
 from eval.guide.positions import picture_of
 from eval.guide.seats import NAMED
-from eval.guide.writing import make_document, read_figures
+from eval.guide.writing import FIGURES, MARKDOWN, PICTURES, make_document, read_figures
 
 HANDS = eval.guide.openings.HANDS[::90]
 
@@ -125,9 +126,9 @@ def test_sentences_follow_the_figures(guide):
         return as_markdown(make_document(changed), "pictures")
 
     second = text_with({"mean": 0.05, "low": 0.04, "high": 0.06})
-    assert "against the ten moving second wins 5 ± 1 points more often than moving first" in second
+    assert "against the ten moving second wins 5.0 ± 1.0 points more often" in second
     first = text_with({"mean": -0.05, "low": -0.06, "high": -0.04})
-    assert "against the ten moving first wins 5 ± 1 points more often than moving second" in first
+    assert "against the ten moving first wins 5.0 ± 1.0 points more often" in first
     neither = text_with({"mean": 0.01, "low": -0.01, "high": 0.03})
     assert "against the ten neither seat is certain to be better" in neither
 
@@ -226,3 +227,14 @@ def test_marks_of_the_text_become_html_and_all_else_is_escaped():
         '<strong>a <code>b</code></strong> &lt;c&gt; <a href="e.md">d</a> &amp; '
         "<code>&lt;f&gt;</code>"
     )
+
+
+def test_the_guide_in_the_documentation_is_made_from_its_figures():
+    folder = Path(__file__).resolve().parents[3] / "docs"
+    if not (folder / MARKDOWN).exists():
+        pytest.skip("the documentation is not at hand")
+    document = make_document(read_figures(folder / FIGURES))
+    assert (folder / MARKDOWN).read_text("utf-8") == as_markdown(document, PICTURES)
+    drawn = {f"{picture.name}.svg": picture.svg for picture in document.pictures}
+    kept = {path.name: path.read_text("utf-8") for path in (folder / PICTURES).iterdir()}
+    assert kept == drawn
