@@ -4,7 +4,8 @@
 CONFIG ?= configs/quickstart.yaml
 CHECKPOINT ?= champion
 ARGS ?=
-TEST_WORKERS ?= 2
+# One more than two cores can serve: tests wait for processes, too.
+TEST_WORKERS ?= 3
 BENCHMARKS := benchmarks.simulator benchmarks.search benchmarks.trainer
 
 # Tests are exact on the CPU; `make test JAX_PLATFORMS=cuda` runs them on a GPU.

@@ -64,7 +64,7 @@ def one_device(tmp_path_factory) -> Callable[[str], dict[str, np.ndarray]]:
         pytest.param(2, "logits", marks=pytest.mark.slow),
         pytest.param(4, "logits", marks=pytest.mark.slow),
         (2, "afterstates"),
-        (4, "selection"),
+        pytest.param(4, "selection", marks=pytest.mark.slow),
         pytest.param(2, "afterstates, selection", marks=pytest.mark.slow),
     ],
 )

@@ -86,6 +86,7 @@ def test_afterstates_as_policy_are_refused(tmp_path):
     assert "network_config.afterstates must be false" in result.stderr
 
 
+@pytest.mark.slow
 def test_seconds_of_expert_iteration_beat_random_and_heuristic(tmp_path):
     result = train(write_config(tmp_path, QUICK))
     assert result.returncode == 0, result.stderr

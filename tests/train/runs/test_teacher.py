@@ -39,6 +39,7 @@ def of_the_games(rows):
     return [{key: row[key] for key in row if key.startswith(GAMES)} for row in rows]
 
 
+@pytest.mark.slow
 def test_the_games_are_the_teachers_whatever_is_learned(tmp_path, teacher):
     # Past selves are the pupil's own and would play in the games.
     opponents = {
