@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection as mp_connection
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -71,6 +72,8 @@ class WorkerPool:
         process = self._context.Process(
             target=run_worker, args=(theirs, list(sys.path), self._spec), daemon=True
         )
+        # Its start, which would otherwise be a part of the worker's, unblocks signals.
+        resource_tracker.ensure_running()
         # The worker ignores the signals itself, but only once it has started.
         with stop_signals_blocked():
             process.start()
