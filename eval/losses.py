@@ -32,7 +32,7 @@ from eval.console import games_bar, note, show
 from eval.heartbeat import Heartbeat
 from eval.interrupts import check_interrupted
 from eval.loss_tables import losses_text
-from eval.matches.match import MatchResult, deal_seeds
+from eval.matches.match import MatchResult, check_games, deal_seeds
 from eval.matches.players import (
     NamedPlayer,
     Player,
@@ -155,8 +155,7 @@ def _checked(options: argparse.Namespace) -> tuple[SearchConfig, Sequence[str]]:
             raise EvaluationError(
                 f"--{name} must be at least {least}, not {getattr(options, name)}"
             )
-    if options.games % 2:
-        raise EvaluationError(f"--games must be even, not {options.games}")
+    check_games(options.games, "--games")
     check_seed(options.seed)
     if options.json is not None:
         check_writable(options.json)
@@ -232,9 +231,10 @@ def _audit(
                 options.run,
                 "animals" if policy.scoring == "animals" else "points",
             )
-            asked = judges[:1] if won else judges
             audited[won].append(
-                audit_game(record, seat, deal, asked, search, options.times, cancelled=_interrupted)
+                audit_game(
+                    record, seat, deal, judges, search, options.times, cancelled=_interrupted
+                )
             )
     return {judge.name: judge.what for judge in judges}, audited[False], audited[True]
 

@@ -117,12 +117,24 @@ def test_the_command_shows_and_stores_the_audit(tiny_checkpoints, monkeypatch, t
     assert not (tmp_path / "losses.json.partial").exists()
 
 
+def test_won_games_are_judged_by_all_judges_too(tiny_checkpoints, monkeypatch, tmp_path):
+    monkeypatch.chdir(tiny_checkpoints)
+    file = tmp_path / "losses.json"
+    arguments = ["tiny@1", "--search", "samples=2,opponent=known", "--opponents", "queue"]
+    arguments += ["--lost", "1", "--times", "1", "--games", "40", "--json", str(file)]
+    assert main(arguments) == 0
+    data = json.loads(file.read_text())
+    judged = [one["judged"] for game in data["won"] for one in game["decisions"]]
+    assert data["lost"] and any(len(one) > 1 for one in judged)
+    assert {tuple(one) for one in judged if len(one) > 1} == {tuple(data["judges"])}
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("--search", "milliseconds=3", "--search must say samples=N with N above 0"),
         ("--opponents", "tiny@2", f"--opponents are named ones ({', '.join(OPPONENTS)})"),
-        ("--games", "5", "--games must be even, not 5"),
+        ("--games", "5", "--games must be even, because each deal"),
         ("--lost", "0", "--lost must be at least 1, not 0"),
     ],
 )
