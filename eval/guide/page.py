@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Sequence
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bb_sim import SPECIES
 from eval.guide.chapters.openings import opponent_words
 from eval.guide.document import Document, Picture, anchor
 from eval.guide.figures import GENERATOR, Figures, Openings
+from eval.report.html import html_template
 
 _INLINE = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*|\[([^\]]+)\]\(([^)]+)\)")
 
@@ -28,15 +28,7 @@ def render_page(document: Document, figures: Figures) -> str:
       document: the guide.
       figures: what it is made from; the opening hands are looked up in them.
     """
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("eval.guide"), PackageLoader("eval.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("guide.html").render(
+    return html_template("guide.html", "eval.guide", "eval.report").render(
         document=document,
         generator=GENERATOR,
         kind=lambda block: type(block).__name__,

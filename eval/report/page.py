@@ -9,9 +9,9 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from eval.report.html import html_template
 from eval.report.style import Chart
 from eval.report.tables import Table
 
@@ -79,15 +79,7 @@ class _Picture:
 
 def render_page(page: Page) -> str:
     """The page's HTML."""
-    environment = Environment(
-        loader=PackageLoader("eval.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("page.html").render(
+    return html_template("page.html", "eval.report").render(
         page=page,
         sections=[section for section in page.sections if section.charts or section.tables],
         picture=_picture,
