@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from bb_jax.errors import EvaluationError
 from bb_sim import OPPONENTS
-from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena, RolloutBuffer
+from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, Arena
 from bb_sim.rules.observation import TURN_BYTE
 from eval.matches.agents import select_action_id
 from eval.matches.players import (
@@ -25,6 +25,7 @@ from eval.matches.players import (
     as_player,
     decide,
 )
+from eval.matches.recording import Recording
 from eval.matches.search_session import SearchSession
 from eval.matches.streams import mixed_seeds
 
@@ -296,12 +297,12 @@ def play_pairings(
     }
 
     arena = Arena(slots or _choose_slots(total), scoring=scoring)
-    record = RolloutBuffer(len(game_seeds)) if records else None
+    record = Recording(len(game_seeds)) if records else None
     arena.start(
         game_seeds,
         game_controllers,
-        rollout=record,
-        trajectories=None if record is None else _trajectories(len(game_seeds)),
+        rollout=None if record is None else record.rollout,
+        trajectories=None if record is None else record.trajectories,
     )
     begun = 0
     while arena.pending:
@@ -315,7 +316,7 @@ def play_pairings(
     own = np.array([1, -1], np.int8)
     margins = (arena.margins.reshape(shape) * own).swapaxes(0, 1).copy()
     outcomes = (arena.outcomes.reshape(shape) * own).swapaxes(0, 1).copy()
-    actions = None if record is None else _actions_of(record).reshape(*shape, -1).swapaxes(0, 1)
+    actions = None if record is None else record.actions.reshape(*shape, -1).swapaxes(0, 1)
     return [
         MatchResult.from_deals(
             player.name,
@@ -326,20 +327,6 @@ def play_pairings(
         )
         for p, (player, opponent) in enumerate(pairings)
     ]
-
-
-def _trajectories(games: int) -> np.ndarray:
-    """int32 [G, 2]: the trajectory of game g, for the player's seat alone, which is seat g % 2."""
-    trajectories = np.full((games, 2), -1, np.int32)
-    numbers = np.arange(games)
-    trajectories[numbers, numbers % 2] = numbers
-    return trajectories
-
-
-def _actions_of(record: RolloutBuffer) -> np.ndarray:
-    """uint8 [G, 12]: what was played, and 255 after the last turn."""
-    turns = np.arange(record.actions.shape[1])
-    return np.where(turns < record.lengths[:, None], record.actions, NO_ACTION).astype(np.uint8)
 
 
 def _seat_players(
