@@ -228,10 +228,10 @@ def test_values_of_a_selection_learn_what_all_positions_teach():
     config = PPOConfig(minibatch_size=100_000, target_kl=None, learn_fraction=0.25)
     whole, drawn, biased = (
         _update(hyper=hyper, config=config.replace(value_fraction=fraction, ppo_epochs=epochs))[1]
-        for fraction, epochs in ((1.0, 1), (0.2, 30), (0.0, 1))
+        for fraction, epochs in ((1.0, 1), (0.2, 100), (0.0, 1))
     )
     expected = whole["train/value_loss"]
-    np.testing.assert_allclose(drawn["train/value_loss"], expected, rtol=0.1)
+    np.testing.assert_allclose(drawn["train/value_loss"], expected, rtol=0.05)
     assert biased["train/value_loss"] > 1.5 * expected
 
 

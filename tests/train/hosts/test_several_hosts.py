@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,13 @@ def test_a_run_on_two_hosts_that_is_stopped_goes_on_on_one(tmp_path, alone):
     assert_alike(metrics(tmp_path), alone)
 
 
+def catches(process: int, number: int) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    caught = next(line for line in lines if line.startswith("SigCgt:")).split()[1]
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("host", [0, 1])
 def test_a_signal_ends_the_waiting_for_other_hosts(tmp_path, host):
     config = write_config(tmp_path, **CHANGES)
@@ -102,7 +110,8 @@ def test_a_signal_ends_the_waiting_for_other_hosts(tmp_path, host):
         if host == 0:
             wait_until(lambda: is_listening(hosts.address), "host 0")
         else:
-            time.sleep(2)
+            wait_until(lambda: catches(process.pid, signal.SIGTERM), "its handlers")
+            time.sleep(1)
         process.send_signal(signal.SIGTERM)
         codes, said = hosts.end(promised(20))
     assert codes == [143]
