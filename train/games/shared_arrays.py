@@ -55,7 +55,7 @@ class SharedBlock:
             return cls(os.dup(file.fileno()), size)
 
     def close(self) -> None:
-        """Unmaps the block, which is kept only by arrays that are still alive."""
+        """Unmaps the block, now or with the last array over it."""
         os.close(self.descriptor)
         with suppress(BufferError):
             self.memory.close()
@@ -80,8 +80,10 @@ class SharedArrays:
           layout: for each array its offset in bytes, shape and dtype.
         """
         self._block, self._layout = block, layout
+        # An array over the map itself would not keep it mapped: numpy lets its buffer go at once.
+        whole = np.asarray(memoryview(block.memory))
         self._arrays: dict[str, np.ndarray] = {
-            name: np.ndarray(shape, dtype, buffer=block.memory, offset=offset)
+            name: np.ndarray(shape, dtype, buffer=whole, offset=offset)
             for name, (offset, shape, dtype) in layout.items()
         }
 
@@ -113,7 +115,7 @@ class SharedArrays:
         return self._arrays[name]
 
     def close(self) -> None:
-        """Detaches from the block, which invalidates all views."""
+        """Detaches from the block, which stays mapped while views of its arrays are alive."""
         self._arrays.clear()
         self._block.close()
 
