@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import os
 import time
 import warnings
@@ -234,9 +235,11 @@ def _hostile(value: Any, rng: Random, others: list[np.ndarray]) -> Any:
 
 def _little_work(value: Any) -> Any:
     """What is not refused must be little, or the attack waits for it."""
-    if isinstance(value, (int, np.integer)) and _MOST_WORK < value < 2**31:
-        return _MOST_WORK
-    return value
+    try:
+        work = operator.index(value)
+    except Exception:
+        return value
+    return _MOST_WORK if _MOST_WORK < work < 2**31 else value
 
 
 # --- Comparison -----------------------------------------------------------------------------------

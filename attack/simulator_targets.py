@@ -17,6 +17,7 @@ import numpy as np
 
 import bb_sim
 from attack.hostile_values import any_value
+from attack.simulator_positions import bits_of, made_state, random_state, whole_games
 from bb_sim.arena import EXTERNAL, NO_ACTION, NO_DECISION, RolloutBuffer
 from bb_sim.opponents.posterior import NUM_MODELS, uniform_posterior
 from bb_sim.opponents.seen_move import mover_rows
@@ -148,15 +149,15 @@ class Sound:
     @cached_property
     def states(self) -> list[bb_sim.State]:
         """States of random games of two players, mostly not over."""
-        return [_state(self._rng, 2) for _ in range(SIZE)]
+        return [random_state(self._rng, 2) for _ in range(SIZE)]
 
     @cached_property
     def state(self) -> bb_sim.State:
         """A state of up to four players, whole, seen by one of them, or made by hand."""
         kind = self._rng.randrange(5)
         if kind == 0:
-            return _made_state(self._rng)
-        state = _state(self._rng, self._rng.choice((2, 2, 2, 3, 4)))
+            return made_state(self._rng)
+        state = random_state(self._rng, self._rng.choice((2, 2, 2, 3, 4)))
         return state.seen_by(state.to_move) if kind == 1 else state
 
     @cached_property
@@ -170,7 +171,7 @@ class Sound:
         players = self._rng.choice((2, 2, 2, 3, 4))
         batch = bb_sim.GameBatch(SIZE, players)
         for index in range(SIZE):
-            bb_sim.python_to_c_state(_state(self._rng, players), batch, index)
+            bb_sim.python_to_c_state(random_state(self._rng, players), batch, index)
         return batch
 
     @cached_property
@@ -178,13 +179,13 @@ class Sound:
         """Decision rows, uint8 [SIZE, 19]; now and then those of positions made by hand."""
         states = self.states
         if self._rng.random() < 0.3:
-            states = [_made_state(self._rng) for _ in range(SIZE)]
+            states = [made_state(self._rng) for _ in range(SIZE)]
         return np.stack([bb_sim.observe(state) for state in states])
 
     @cached_property
     def endgames(self) -> np.ndarray:
         """Rows of late positions, uint8 [SIZE, 19]."""
-        states = [_state(self._rng, 2, turns=self._rng.randint(14, 24)) for _ in range(SIZE)]
+        states = [random_state(self._rng, 2, turns=self._rng.randint(14, 24)) for _ in range(SIZE)]
         return np.stack([bb_sim.observe(state) for state in states])
 
     @cached_property
@@ -193,7 +194,7 @@ class Sound:
         before: list[np.ndarray] = []
         after: list[np.ndarray] = []
         while len(before) < SIZE:
-            state = _state(self._rng, 2, turns=self._rng.randint(0, 21))
+            state = random_state(self._rng, 2, turns=self._rng.randint(0, 21))
             row = bb_sim.observe(state)
             action = bb_sim.action_id(self._rng.choice(bb_sim.legal_actions(state)))
             later = bb_sim.step(state, bb_sim.ACTIONS[action])
@@ -201,6 +202,11 @@ class Sound:
             before.append(afterstates_of(row[None], np.array([action]))[0])
             after.append(bb_sim.observe(last, state.to_move))
         return np.stack(before), np.stack(after)
+
+    @cached_property
+    def games(self) -> dict[str, np.ndarray]:
+        """Whole games against named opponents, as `chance_events` takes them."""
+        return whole_games(self._rng, self.seeds())
 
     @cached_property
     def legal(self) -> np.ndarray:
@@ -211,8 +217,7 @@ class Sound:
         """A legal action for each game, slot or row of the receiver."""
         receiver = self._receiver
         if isinstance(receiver, bb_sim.GameBatch):
-            masks = receiver.legal_masks().tolist()
-            bits = [[a for a in range(33) if mask >> a & 1] for mask in masks]
+            bits = [bits_of(mask) for mask in receiver.legal_masks()]
             return np.array([self._rng.choice(b) if b else 255 for b in bits], np.uint8)
         if isinstance(receiver, bb_sim.Arena):
             actions = self._legal_of(receiver.observations)
@@ -257,35 +262,6 @@ class Sound:
         bits = legal_mask_of(self.rows)
         legal = [sum(1 << int(a) for a in np.flatnonzero(mask)) for mask in bits]
         return np.array([m & self._rng.choice((m, self._rng.getrandbits(33))) for m in legal], "u8")
-
-
-def _state(rng: Random, num_players: int, turns: int | None = None) -> bb_sim.State:
-    """The state after some random turns."""
-    state = bb_sim.new_game(rng.getrandbits(64), rng.randrange(num_players), num_players)
-    if num_players == 2 and turns is not None:
-        state = bb_sim.new_game(rng.getrandbits(64))
-    for _ in range(rng.randrange(12 * num_players) if turns is None else turns):
-        state = bb_sim.step(state, rng.choice(bb_sim.legal_actions(state)))
-    return state
-
-
-def _made_state(rng: Random) -> bb_sim.State:
-    """A position of two players that lacks cards, as a person may make it."""
-    while True:
-        cards = [bb_sim.Card(owner, name) for owner in range(2) for name in bb_sim.SPECIES]
-        rng.shuffle(cards)
-        cards = cards[: rng.randint(1, 24)]
-        piles: list[list[Any]] = [[] for _ in range(7)]
-        for card in cards:
-            piles[rng.choice((card.owner, card.owner, 2 + card.owner, 4, 4, 5, 6))].append(card)
-        try:
-            hands, decks = (tuple(map(tuple, part)) for part in (piles[:2], piles[2:4]))
-            queue, bar, thats_it = map(tuple, piles[4:])
-            return bb_sim.State(
-                hands, decks, queue, bar, thats_it, rng.randrange(2), rng.randint(0, 24)
-            )
-        except ValueError:
-            continue
 
 
 def _rollout(sound: Sound) -> RolloutBuffer:
@@ -345,7 +321,7 @@ _SOUND: dict[str, Callable[[Sound], Any]] = {
     "before_rows": lambda s: s.moves[0].copy(),
     "after_rows": lambda s: s.moves[1].copy(),
     "rows_before_first_move.after_rows": lambda s: np.stack(
-        [bb_sim.observe(_state(s._rng, 2, turns=1)) for _ in range(SIZE)]
+        [bb_sim.observe(random_state(s._rng, 2, turns=1)) for _ in range(SIZE)]
     ),
     "shares": lambda s: s.floats(SIZE, NUM_MODELS).astype(np.float64),
     "beliefs": lambda s: s.posterior_of(s.rows),
@@ -369,6 +345,10 @@ _SOUND: dict[str, Callable[[Sound], Any]] = {
     "play_random.observations": _new_rows,
     "Arena.observations": _new_rows,
     "deciders": lambda s: np.zeros(SIZE, np.uint8),
+    "chance_events.seeds": lambda s: s.games["seeds"].copy(),
+    "chance_events.seats": lambda s: s.games["seats"].copy(),
+    "chance_events.opponents": lambda s: s.games["opponents"].copy(),
+    "chance_events.actions": lambda s: s.games["actions"].copy(),
     "GameBatch.step.actions": lambda s: s.legal_in_receiver(),
     "Arena.step.actions": lambda s: s.legal_in_receiver(),
     "advance.actions": lambda s: s.legal_in_receiver(),
